@@ -1,0 +1,1 @@
+"""Pulse: events in, metrics out. The folder listing is the architecture; see docs."""
