@@ -1,0 +1,44 @@
+"""What every kind of test may need: nothing here is started before a test asks for it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from pipeline.settings import Kafka
+
+ROOT = Path(__file__).parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the chaos tests for minutes, not seconds")
+    parser.addoption("--seed", type=int, default=1, help="seed of the chaos tests' plan")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own PULSE_ variables must not change what a test means."""
+    for name in list(os.environ):
+        if name.startswith("PULSE_") and not name.startswith("PULSE_TEST_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """Settings of one real broker for the whole session; PULSE_TEST_BOOTSTRAP names another one to use."""
+    if given := os.environ.get("PULSE_TEST_BOOTSTRAP"):
+        yield Kafka(bootstrap=given)
+        return
+    from pipeline.local.kafka import LocalKafka
+
+    with LocalKafka(tmp_path_factory.mktemp("kafka"), say=print) as broker:
+        yield Kafka(bootstrap=broker.bootstrap)
+
+
+@pytest.fixture
+def own_kafka(kafka: Kafka) -> Kafka:
+    """The session's broker with a topic prefix and a group that no other test uses."""
+    name = f"t{uuid4().hex[:10]}"
+    return kafka.model_copy(update={"topic_prefix": name, "group": name})
