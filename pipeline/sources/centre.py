@@ -14,8 +14,8 @@ class Queue:
     agents: int
 
 
-# Loads per agent of about 1.2, 1.1, 0.95 and 1.05: however large the centre, a watcher of a few
-# minutes sees one queue in trouble, two that come and go, and one that is well staffed.
+# Loads per agent, with transfers, of about 1.2, 1.1, 0.95 and 1.05. Below 1 a queue vanishes as the
+# centre grows, so the loads above 1 keep waits visible at every `rate`, beside one well-staffed queue.
 QUEUES = (
     Queue(tenant="acme", queue_id="billing", contacts_per_hour=480, agents=19),
     Queue(tenant="acme", queue_id="technical", contacts_per_hour=360, agents=16),
