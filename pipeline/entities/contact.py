@@ -1,0 +1,124 @@
+"""A contact chain: the facts about its legs, merged commutatively and idempotently.
+
+Source: events.md §4. The merge knows no order, no clock and no metric; what the facts mean
+is read by `stay.py`, what they count by `contact_metrics.py`.
+"""
+
+from bisect import insort
+from msgspec import Struct
+
+from pipeline.events.call import DELETED, VOIDED, CallEvent, CallFact, fact_order
+
+
+class Leg(Struct, array_like=True, gc=False):
+    """One stay in one queue. `facts` are sorted by (at, name) and hold no void ones.
+
+    `is_stale` is set by the partition's clock when the leg has been open for too long.
+    """
+
+    contact: str
+    leg: str
+    facts: list[CallFact]
+    is_stale: bool = False
+
+
+class Chain(Struct, array_like=True, gc=False):
+    """What is known of one `initial_contact_id`. Legs are sorted by (contact, leg).
+
+    `voids` names void events, sorted. `deleted_at` is the latest `deleted` event's time (0: none).
+    `touched_at` is the latest instant any event of the chain named; `due_at` is when the
+    partition's clock has to look at the chain again (retention.py).
+    """
+
+    legs: list[Leg]
+    voids: list[int]
+    deleted_at: int = 0
+    touched_at: int = 0
+    due_at: int = 0
+
+
+def _fact_place(fact: CallFact) -> tuple[int, int]:
+    return fact.at, fact.name
+
+
+def _leg_place(leg: Leg) -> tuple[str, str]:
+    return leg.contact, leg.leg
+
+
+def new_chain() -> Chain:
+    """A chain of which nothing is known."""
+    return Chain([], [])
+
+
+def leg_of(chain: Chain, event: CallEvent) -> Leg | None:
+    """The leg an event speaks about, if it is known."""
+    for leg in chain.legs:
+        if leg.leg == event.leg and leg.contact == event.contact:
+            return leg
+    return None
+
+
+def is_known(chain: Chain, event: CallEvent) -> bool:
+    """Whether the event can change nothing but `touched_at`: same name, same content, or void."""
+    fact = event.fact
+    if event.voids and event.voids not in chain.voids:
+        return False
+    if fact.kind >= VOIDED:
+        return fact.kind == VOIDED or chain.deleted_at >= fact.at
+    name = fact.name
+    for leg in chain.legs:
+        for known in leg.facts:
+            if known.name == name:
+                return known == fact and leg.leg == event.leg and leg.contact == event.contact
+    return False
+
+
+def merge(chain: Chain, event: CallEvent) -> None:
+    """Take in one event, in place.
+
+    Law: any order, any repetition, any split of the same events gives an equal chain.
+    """
+    fact = event.fact
+    latest = fact.at if fact.instant is None else max(fact.at, fact.instant)
+    chain.touched_at = max(chain.touched_at, latest)
+    if event.voids and event.voids not in chain.voids:
+        insort(chain.voids, event.voids)
+        for leg in chain.legs:
+            leg.facts = [known for known in leg.facts if known.name != event.voids]
+    if fact.kind == DELETED:
+        chain.deleted_at = max(chain.deleted_at, fact.at)
+        for leg in chain.legs:
+            leg.facts = []
+    elif fact.kind != VOIDED:
+        _merge_fact(chain, event)
+
+
+def _merge_fact(chain: Chain, event: CallEvent) -> None:
+    fact = event.fact
+    leg = leg_of(chain, event)
+    if leg is None:
+        leg = Leg(event.contact, event.leg, [])
+        if chain.legs:
+            insort(chain.legs, leg, key=_leg_place)
+        else:
+            chain.legs.append(leg)
+    if chain.deleted_at or fact.name in chain.voids:
+        return
+    for other in chain.legs:
+        for known in other.facts:
+            if known.name == fact.name:
+                if not _outranks(event, other, known):
+                    return
+                other.facts.remove(known)
+                break
+    if not leg.facts or leg.facts[-1].at < fact.at:
+        leg.facts.append(fact)
+    else:
+        insort(leg.facts, fact, key=_fact_place)
+
+
+def _outranks(event: CallEvent, leg: Leg, known: CallFact) -> bool:
+    """Two events of one name: the greater by (time, bytes of data) holds (events.md §1)."""
+    fact = event.fact
+    mine = (fact.at, fact_order(fact), event.contact, event.leg)
+    return mine > (known.at, fact_order(known), leg.contact, leg.leg)

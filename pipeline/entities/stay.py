@@ -1,0 +1,144 @@
+"""What the facts of one leg say: where it waited, how it left, whether they contradict.
+
+Source: events.md §2 (contradictions) and §3 `call` (a leg leaves the queue once).
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+from pipeline.entities.contact import Leg
+from pipeline.events.call import (
+    ABANDONED,
+    ANSWERED,
+    CALLBACK,
+    CHANNELS,
+    DIRECTIONS,
+    ENDED,
+    INITIATED,
+    QUEUED,
+    CallFact,
+)
+
+BOT_ANSWERED: Final = 12
+"""Outcome of a leg answered by anything but a human; the others are the kinds of leaves."""
+
+INBOUND: Final = DIRECTIONS.index("inbound")
+VOICE: Final = CHANNELS.index("voice")
+_NOT_HUMAN: Final = 2
+
+
+class Stay(Struct, gc=False):
+    """One reading of one leg. Instants in ms UTC, None where there is none.
+
+    `began_at` is the leg's beginning: the earlier of `queued`'s time and `enqueued_at`, else
+    `initiated`. `outcome` 0 = not left; for a leg that was never queued it is 0 or an answer.
+    `was_in_queue` is False for unqueued legs and for a scheduled one given up before its turn.
+    """
+
+    queue: str
+    channel: str
+    is_counted: bool
+    began_at: int | None
+    enqueued_at: int | None
+    outcome: int
+    left_at: int | None
+    was_in_queue: bool
+    is_open: bool
+    queued: CallFact | None
+    answered: CallFact | None
+    ended: CallFact | None
+    contradiction: str = ""
+
+    @property
+    def wait_ms(self) -> int:
+        """Leave − enqueued_at; 0 for an unqueued call. Only for legs that left."""
+        if self.enqueued_at is None or self.left_at is None:
+            return 0
+        return self.left_at - self.enqueued_at
+
+
+def read_leg(leg: Leg) -> Stay | None:
+    """The stay, or None without a first fact (`initiated`, `queued` or `answered`)."""
+    queued = answered = initiated = ended = leave = None
+    enqueued_at = None
+    channel = direction = 0
+    for fact in leg.facts:
+        kind = fact.kind
+        if not channel:
+            channel = fact.channel
+        if not direction:
+            direction = fact.direction
+        if kind < QUEUED:
+            if leave is None or (fact.at == leave.at and kind < leave.kind):
+                leave = fact
+            if kind == ANSWERED and answered is None:
+                answered = fact
+        elif kind == QUEUED:
+            enqueue = fact.at if fact.instant is None else fact.instant
+            if enqueued_at is None or enqueue < enqueued_at:
+                queued, enqueued_at = fact, enqueue
+        elif kind == INITIATED:
+            initiated = initiated or fact
+        elif kind == ENDED:
+            ended = ended or fact
+    if queued is None and answered is None and initiated is None:
+        return None
+    began_at = initiated.at if initiated else None
+    queue = ""
+    if queued is not None and enqueued_at is not None:
+        began_at = min(queued.at, enqueued_at)
+        queue = queued.queue or ""
+    elif answered is not None:
+        queue = answered.queue or ""
+    outcome, left_at = _leave(leave, queued, ended)
+    stay = Stay(
+        queue,
+        CHANNELS[channel or VOICE],
+        direction in (0, INBOUND) or (queued is not None and queued.detail == CALLBACK),
+        began_at,
+        enqueued_at,
+        outcome,
+        left_at,
+        enqueued_at is not None and (left_at is None or left_at >= enqueued_at),
+        _is_open(outcome, ended),
+        queued,
+        answered,
+        ended,
+    )
+    stay.contradiction = _contradiction(stay, leg.is_stale)
+    return stay
+
+
+def _leave(leave: CallFact | None, queued: CallFact | None, ended: CallFact | None) -> tuple[int, int | None]:
+    if leave is not None:
+        if leave.kind == ANSWERED and leave.detail >= _NOT_HUMAN:
+            return BOT_ANSWERED, leave.at
+        return leave.kind, leave.at
+    if queued is not None and ended is not None:
+        return ABANDONED, ended.at
+    return 0, None
+
+
+def _is_open(outcome: int, ended: CallFact | None) -> bool:
+    """In a menu, in a queue, or in a talk that has not ended."""
+    return ended is None and outcome in (0, ANSWERED, BOT_ANSWERED)
+
+
+def _contradiction(stay: Stay, is_stale: bool) -> str:
+    began, left, ended, answered = stay.began_at, stay.left_at, stay.ended, stay.answered
+    if began is not None:
+        if left is not None and left < began:
+            return "leave_before_begin"
+        if ended is not None and ended.at < began:
+            return "ended_before_begin"
+    if answered is not None:
+        if stay.enqueued_at is not None and answered.at < stay.enqueued_at:
+            return "answered_before_enqueued"
+        if ended is not None and ended.at < answered.at:
+            return "ended_before_answered"
+        if answered.instant is not None and answered.instant < answered.at:
+            return "talk_before_answered"
+    if is_stale and stay.outcome == 0 and stay.queued is not None:
+        return "stale"
+    return ""

@@ -1,0 +1,169 @@
+"""Buckets: what is stored, and how a contribution becomes integers in one.
+
+A bucket is the sum over entities of their contributions (architecture.md §3). Its key is
+(grain, family, tenant, dimensions, start), its value a sparse vector {cell: integer}.
+Histograms follow the counters, one stretch of cells each, in the order of `histograms`.
+"""
+
+from bisect import bisect_left, insort
+from typing import Final, NamedTuple, TypeAlias
+
+DEFAULT_BOUNDS_S: Final = (
+    1, 2, 3, 5, 8, 10, 12, 15, 20, 25, 30, 40, 45, 50, 60, 75, 90, 120, 150, 180,
+    240, 300, 420, 600, 900, 1200, 1800, 3600,
+)  # fmt: skip
+
+LIVE: Final = "live"
+DAY: Final = "day"
+LEVEL: Final = "level"
+
+Cells: TypeAlias = dict[int, int]
+BucketKey: TypeAlias = tuple[str, str, str, tuple[str, ...], int]
+"""(grain, family, tenant, dimensions, start); start in ms: 10-second edge, day number, 0."""
+
+
+Contribution: TypeAlias = tuple[str, tuple[str, ...], int, tuple[int, ...]]
+"""What one entity adds to one family: (family, dimensions, at, (cell, amount, cell, amount, …)).
+
+`at` (ms) chooses the bucket; for a level it is the instant since when the thing is there.
+"""
+
+
+class Family(NamedTuple):
+    """One kind of bucket and the grains it is kept in."""
+
+    name: str
+    stream: str
+    dims: tuple[str, ...]
+    counters: tuple[str, ...]
+    histograms: tuple[str, ...] = ()
+    grains: tuple[str, ...] = (LIVE, DAY)
+
+    def cell(self, counter: str) -> int:
+        """Index of a counter. Raises ValueError for an unknown one."""
+        return self.counters.index(counter)
+
+    def first_bin(self, histogram: str, bounds: int) -> int:
+        """Index of a histogram's first bin; it has `bounds` + 1 of them."""
+        return len(self.counters) + self.histograms.index(histogram) * (bounds + 1)
+
+    def width(self, bounds: int) -> int:
+        """Length of the dense vector."""
+        return len(self.counters) + len(self.histograms) * (bounds + 1)
+
+
+LEAVE: Final = Family(
+    "leave",
+    "call",
+    ("queue", "channel"),
+    (
+        "answered", "answered_wait_ms", "answered_ahead_ms", "unqueued",
+        "abandoned", "abandoned_wait_ms", "callbacks_requested", "transferred_out",
+        "flowed_out", "bot_answered", "other_wait_ms",
+    ),
+    ("answered_wait",),
+)  # fmt: skip
+"""Calls by the instant they left a queue. `answered` holds `unqueued` too, with wait 0.
+`answered_ahead_ms`: how much earlier than `enqueued_at` the leg was created (variant
+`created`). `other_wait_ms`: waits of legs that left neither answered by a human nor abandoned.
+"""
+
+COHORT: Final = Family(
+    "cohort",
+    "call",
+    ("queue", "channel"),
+    (
+        "offered", "answered", "answered_wait_ms", "answered_ahead_ms", "abandoned",
+        "abandoned_wait_ms", "callbacks_requested", "transferred_out", "flowed_out",
+        "bot_answered", "other_wait_ms",
+    ),
+    ("answered_wait", "abandoned_wait", "callback_wait"),
+)  # fmt: skip
+"""Calls by the instant they entered a queue, with what became of them."""
+
+WAITING: Final = Family("waiting", "call", ("queue", "channel"), ("legs", "scheduled"), grains=(LEVEL,))
+"""Legs in a queue, or scheduled for one, by `enqueued_at`."""
+
+QUARANTINE: Final = Family("quarantine", "call", ("reason",), ("legs",), grains=(LEVEL,))
+"""Legs whose facts contradict each other, by their first instant."""
+
+LATE: Final = Family("late", "call", ("stream",), ("events", "contributions"), grains=(DAY,))
+"""What came behind a horizon and is not in the numbers, by the day it is dated."""
+
+FAMILIES: Final = {f.name: f for f in (LEAVE, COHORT, WAITING, QUARANTINE, LATE)}
+
+
+def bin_of(bounds_ms: tuple[int, ...], wait_ms: int) -> int:
+    """Bin i holds bounds[i-1] < wait ≤ bounds[i]; the last one everything above."""
+    return bisect_left(bounds_ms, wait_ms)
+
+
+def add(cells: Cells, amounts: tuple[int, ...], sign: int) -> None:
+    """Add `sign` times (cell, amount, …) in place."""
+    pairs = iter(amounts)
+    for cell, amount in zip(pairs, pairs, strict=True):
+        cells[cell] = cells.get(cell, 0) + sign * amount
+
+
+def merge(cells: Cells, other: Cells) -> None:
+    """Add another sparse vector in place; a cell that becomes 0 is dropped."""
+    for cell, amount in other.items():
+        total = cells.get(cell, 0) + amount
+        if total:
+            cells[cell] = total
+        else:
+            cells.pop(cell, None)
+
+
+def dense(cells: Cells, width: int) -> list[int]:
+    """The vector as ClickHouse stores it."""
+    vector = [0] * width
+    for cell, amount in cells.items():
+        vector[cell] = amount
+    return vector
+
+
+class Level:
+    """A level bucket in the owner's memory: the exact instants of what is there, sorted.
+
+    Readers get `value()`: counts by instant floored to 10 s, the oldest 16 exactly, and of the
+    scheduled ones the latest 1,000 (architecture.md §3).
+    """
+
+    __slots__ = ("instants", "scheduled")
+
+    def __init__(self) -> None:
+        self.instants: list[int] = []
+        self.scheduled: list[int] = []
+
+    def add(self, at: int, cells: tuple[int, ...], sign: int) -> None:
+        """Put one thing in (+1) or take it out (-1). Raises ValueError if it is not there."""
+        _move(self.instants, at, sign)
+        if len(cells) > 2:
+            _move(self.scheduled, at, sign)
+
+    def value(self) -> "LevelValue":
+        """What goes into the state log."""
+        counts: dict[int, int] = {}
+        for at in self.instants:
+            floor = at - at % 10_000
+            counts[floor] = counts.get(floor, 0) + 1
+        return LevelValue(counts, self.instants[:16], self.scheduled[-1000:])
+
+
+def _move(instants: list[int], at: int, sign: int) -> None:
+    if sign > 0:
+        insort(instants, at)
+        return
+    place = bisect_left(instants, at)
+    if place == len(instants) or instants[place] != at:
+        raise ValueError(f"nothing at {at} to take out of a level")
+    del instants[place]
+
+
+class LevelValue(NamedTuple):
+    """A level as readers see it; instants in ms, ascending."""
+
+    counts: dict[int, int]
+    oldest: list[int]
+    scheduled: list[int]

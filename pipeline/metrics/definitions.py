@@ -1,0 +1,123 @@
+"""What is declared rather than counted: tenants, thresholds, bounds; with a hash.
+
+Source: metrics.md §1. Takes a parsed table (of definitions.toml or a case file); reads no file.
+"""
+
+import json
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pipeline.metrics.buckets import DEFAULT_BOUNDS_S
+
+UTC_ZONE: Final = ZoneInfo("UTC")
+STUCK_AFTER_S: Final = 4 * 3600
+N_MIN: Final = 20
+_KNOWN: Final = {"tenants", "thresholds", "stuck_after", "n_min"}
+_TENANT_KNOWN: Final = {"tz", "business_hours", "holidays", "ticket_groups"}
+
+
+class DefinitionsError(ValueError):
+    """The declared table is wrong; the message lists every fault with its place."""
+
+
+class Tenant(NamedTuple):
+    """One declared tenant. A tenant not named is UTC, open all hours."""
+
+    zone: ZoneInfo = UTC_ZONE
+    business_hours: dict[str, list[str]] | None = None
+    holidays: tuple[str, ...] = ()
+    ticket_groups: tuple[tuple[str, str], ...] = ()
+
+
+class Definitions(NamedTuple):
+    """Everything declared. `bounds_ms` are the histogram bounds every threshold must be among."""
+
+    tenants: dict[str, Tenant]
+    bounds_ms: tuple[int, ...]
+    stuck_after_ms: int
+    n_min: int
+    fingerprint: str
+    state_fingerprint: str
+
+    def zone(self, tenant: str) -> ZoneInfo:
+        """The tenant's time zone."""
+        known = self.tenants.get(tenant)
+        return known.zone if known else UTC_ZONE
+
+
+def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Definitions:
+    """Read a table; `thresholds_s` are further bounds a reader asks for. Raises DefinitionsError.
+
+    `state_fingerprint` covers what is baked into stored buckets (bounds and time zones): another
+    one means another state format (architecture.md §2, Refuse).
+    """
+    faults = [f"{key}: unknown; known are {sorted(_KNOWN)}" for key in table if key not in _KNOWN]
+    tenants = _tenants(table.get("tenants", {}), faults)
+    bounds_ms = _bounds(table.get("thresholds", []), thresholds_s, faults)
+    stuck_after = _positive(table.get("stuck_after", STUCK_AFTER_S), "stuck_after", faults)
+    n_min = _positive(table.get("n_min", N_MIN), "n_min", faults)
+    if faults:
+        raise DefinitionsError("; ".join(faults))
+    zones = {name: str(tenant.zone) for name, tenant in tenants.items() if str(tenant.zone) != "UTC"}
+    return Definitions(
+        tenants,
+        bounds_ms,
+        int(stuck_after * 1000),
+        int(n_min),
+        _hash(table),
+        _hash({"bounds_ms": bounds_ms, "zones": zones}),
+    )
+
+
+def _tenants(table: Any, faults: list[str]) -> dict[str, Tenant]:
+    if not isinstance(table, dict):
+        faults.append("tenants: must be a table of tenants by id")
+        return {}
+    return {str(name): _tenant(str(name), entry, faults) for name, entry in table.items()}
+
+
+def _tenant(name: str, entry: Any, faults: list[str]) -> Tenant:
+    place = f"tenants.{name}"
+    if not isinstance(entry, dict):
+        faults.append(f"{place}: must be a table")
+        return Tenant()
+    faults.extend(
+        f"{place}.{key}: unknown; known are {sorted(_TENANT_KNOWN)}"
+        for key in entry
+        if key not in _TENANT_KNOWN
+    )
+    zone = UTC_ZONE
+    try:
+        zone = ZoneInfo(str(entry.get("tz", "UTC")))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        faults.append(f"{place}.tz: {entry.get('tz')!r} is no IANA time zone, e.g. Europe/Bucharest")
+    groups = entry.get("ticket_groups", {})
+    return Tenant(
+        zone,
+        entry.get("business_hours"),
+        tuple(str(day) for day in entry.get("holidays", ())),
+        tuple(sorted(groups.items())) if isinstance(groups, dict) else (),
+    )
+
+
+def _bounds(declared: Any, asked: tuple[float, ...], faults: list[str]) -> tuple[int, ...]:
+    if not isinstance(declared, list):
+        faults.append("thresholds: must be a list of seconds")
+        declared = []
+    seconds = [*DEFAULT_BOUNDS_S, *asked]
+    for index, bound in enumerate(declared):
+        seconds.append(_positive(bound, f"thresholds[{index}]", faults))
+    return tuple(sorted({round(bound * 1000) for bound in seconds}))
+
+
+def _positive(number: Any, place: str, faults: list[str]) -> float:
+    if isinstance(number, bool) or not isinstance(number, int | float) or number <= 0:
+        faults.append(f"{place}: {number!r} is not a number above 0")
+        return 1
+    return number
+
+
+def _hash(table: Any) -> str:
+    text = json.dumps(table, sort_keys=True, separators=(",", ":"), default=str)
+    return sha256(text.encode()).hexdigest()[:12]

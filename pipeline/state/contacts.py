@@ -1,0 +1,174 @@
+"""Contact chains in memory: merge an event, post the difference, let go at the horizon.
+
+Source: architecture.md §2 (horizons, late) and §3. The only clock is the watermark argument.
+"""
+
+from heapq import heappop, heappush
+
+from pipeline.entities.contact import Chain, Leg, is_known, leg_of, merge, new_chain
+from pipeline.entities.contact_metrics import contributions, leg_contributions
+from pipeline.entities.stay import read_leg
+from pipeline.events.call import DELETED, STREAM, CallEvent
+from pipeline.metrics.buckets import Contribution
+from pipeline.state.ledger import Ledger
+from pipeline.state.retention import Horizons, due_at, stale_at
+
+APPLIED = "applied"
+DUPLICATE = "duplicate"
+LATE = "late"
+
+
+class Contacts:
+    """Chains by key `tenant|initial_contact_id`, and the alarm clock of their horizons."""
+
+    def __init__(self, ledger: Ledger, bounds_ms: tuple[int, ...], horizons: Horizons) -> None:
+        self.chains: dict[str, Chain] = {}
+        self.changed: set[str] = set()
+        self._ledger = ledger
+        self._bounds_ms = bounds_ms
+        self._horizons = horizons
+        self._look_ms = min(horizons.contact_ms, 3_600_000)
+        self._slots: list[int] = []
+        self._alarms: dict[int, list[str]] = {}
+        self.next_alarm = 1 << 60
+
+    def apply(self, event: CallEvent, watermark: int) -> str:
+        """Take in one event: APPLIED, DUPLICATE or LATE. Alarms up to `watermark` have rung."""
+        key = event.key
+        chain = self.chains.get(key)
+        if chain is None:
+            if event.fact.at <= watermark - self._horizons.contact_ms:
+                self._ledger.post_late(_tenant(key), STREAM, event.fact.at, 0)
+                return LATE
+            chain = self.chains[key] = new_chain()
+        elif is_known(chain, event):
+            return DUPLICATE
+        self.changed.add(key)
+        before, after = self._merge(chain, event)
+        if before != after:
+            self._post(key, before, after, _cause(event), watermark, event.fact.at)
+        self._set_alarm(key, chain, watermark)
+        return APPLIED
+
+    def _merge(self, chain: Chain, event: CallEvent) -> tuple[list[Contribution], list[Contribution]]:
+        bounds = self._bounds_ms
+        if event.voids or event.fact.kind == DELETED or chain.voids or _is_renamed(chain, event):
+            before = contributions(chain, bounds)
+            merge(chain, event)
+            return before, contributions(chain, bounds)
+        leg = leg_of(chain, event)
+        before = leg_contributions(leg, bounds) if leg is not None else []
+        merge(chain, event)
+        leg = leg or leg_of(chain, event)
+        return before, leg_contributions(leg, bounds) if leg is not None else []
+
+    def _post(
+        self,
+        key: str,
+        before: list[Contribution],
+        after: list[Contribution],
+        cause: str,
+        watermark: int,
+        at: int,
+    ) -> None:
+        added = list(after)
+        removed = []
+        for part in before:
+            if part in added:
+                added.remove(part)
+            else:
+                removed.append(part)
+        tenant = _tenant(key)
+        kept_out = self._ledger.post(tenant, removed, -1, cause, watermark)
+        kept_out += self._ledger.post(tenant, added, 1, cause, watermark)
+        if kept_out:
+            self._ledger.post_late(tenant, STREAM, at, 1)
+
+    def _set_alarm(self, key: str, chain: Chain, watermark: int) -> None:
+        """Every chain keeps one alarm at most `_look_ms` ahead; a sooner due one gets another."""
+        due = due_at(chain, self._horizons)
+        known = chain.due_at
+        if due == known:
+            return
+        chain.due_at = due
+        if not known:
+            self._ring_at(min(due, watermark + self._look_ms), key)
+        elif due < known and due <= watermark + self._look_ms:
+            self._ring_at(due, key)
+
+    def _ring_at(self, at: int, key: str) -> None:
+        slot = -(-at // 10_000) * 10_000
+        keys = self._alarms.get(slot)
+        if keys is None:
+            self._alarms[slot] = [key]
+            heappush(self._slots, slot)
+            self.next_alarm = self._slots[0]
+        else:
+            keys.append(key)
+
+    def ring(self, watermark: int) -> list[str]:
+        """Act on every alarm up to `watermark`; answers the keys that left memory."""
+        left = []
+        while self._slots and self._slots[0] <= watermark:
+            slot = heappop(self._slots)
+            for key in self._alarms.pop(slot):
+                chain = self.chains.get(key)
+                if chain is None:
+                    continue
+                if chain.due_at > slot or self._mark_stale(key, chain, slot):
+                    self._ring_at(min(chain.due_at, slot + self._look_ms), key)
+                else:
+                    self._leave(key, chain, watermark)
+                    left.append(key)
+        self.next_alarm = self._slots[0] if self._slots else 1 << 60
+        return left
+
+    def _mark_stale(self, key: str, chain: Chain, now: int) -> bool:
+        """Turn legs open for too long into the contradiction `stale`; False if there is none."""
+        open_legs = [leg for leg in chain.legs if not leg.is_stale and self._is_stale(leg, now)]
+        if not open_legs:
+            return False
+        before = contributions(chain, self._bounds_ms)
+        for leg in open_legs:
+            leg.is_stale = True
+        self._post(key, before, contributions(chain, self._bounds_ms), "late", now, now)
+        chain.due_at = due_at(chain, self._horizons)
+        self.changed.add(key)
+        return True
+
+    def _is_stale(self, leg: Leg, now: int) -> bool:
+        stay = read_leg(leg)
+        if stay is None:
+            return False
+        at = stale_at(stay, self._horizons)
+        return at is not None and at <= now
+
+    def _leave(self, key: str, chain: Chain, watermark: int) -> None:
+        """Leave memory: what is counted stays counted, what is a level goes."""
+        self._ledger.post_levels(_tenant(key), contributions(chain, self._bounds_ms), -1, watermark)
+        del self.chains[key]
+        self.changed.add(key)
+
+    def restore(self, watermark: int) -> None:
+        """After loading chains from the state log: levels and alarms follow from them."""
+        for key, chain in self.chains.items():
+            parts = contributions(chain, self._bounds_ms)
+            self._ledger.post_levels(_tenant(key), parts, 1, watermark)
+            self._ring_at(min(chain.due_at, watermark + self._look_ms), key)
+        self._ledger.changed.clear()
+
+
+def _tenant(key: str) -> str:
+    return key.partition("|")[0]
+
+
+def _cause(event: CallEvent) -> str:
+    if event.fact.kind == DELETED:
+        return "deleted"
+    return "corrected" if event.voids else ""
+
+
+def _is_renamed(chain: Chain, event: CallEvent) -> bool:
+    """The same name is known with other content: another leg may lose it."""
+    name = event.fact.name
+    return any(fact.name == name for leg in chain.legs for fact in leg.facts)

@@ -1,0 +1,179 @@
+"""The buckets of one source partition: contributions in, absolute values out.
+
+Differences are gathered per 10-second bucket and settled once per batch into the live and
+the day bucket, because most events of a batch meet in few buckets. Sums do not care.
+"""
+
+from collections.abc import Iterable
+from typing import Final, TypeAlias
+
+from pipeline.metrics.buckets import (
+    DAY,
+    FAMILIES,
+    LATE,
+    LEVEL,
+    LIVE,
+    BucketKey,
+    Cells,
+    Contribution,
+    Level,
+    LevelValue,
+    merge,
+)
+from pipeline.metrics.definitions import Definitions
+from pipeline.metrics.windows import BUCKET_MS, Window, day_number, day_span, local_date
+from pipeline.state.retention import Horizons
+
+CLOSED_AFTER_MS: Final = 60_000
+CAUSES: Final = ("", "late", "corrected", "deleted", "rebuilt")
+LevelKey: TypeAlias = tuple[str, str, tuple[str, ...]]
+_Series: TypeAlias = tuple[str, str, tuple[str, ...], int]
+_LEVELS: Final = frozenset(f.name for f in FAMILIES.values() if LEVEL in f.grains)
+
+
+class Ledger:
+    """Sparse vectors by bucket key, level lists by (family, tenant, dims), and what changed.
+
+    `changed` maps a key to the cause of its last change ('' is the ordinary course); `gone`
+    holds the keys that left memory at their horizon since the last commit.
+    """
+
+    def __init__(self, definitions: Definitions, horizons: Horizons) -> None:
+        self.buckets: dict[BucketKey, Cells] = {}
+        self.levels: dict[LevelKey, Level] = {}
+        self.changed: dict[BucketKey, str] = {}
+        self.gone: set[BucketKey] = set()
+        self._definitions = definitions
+        self._horizons = horizons
+        self._live_deltas: dict[_Series, Cells] = {}
+        self._day_deltas: dict[_Series, Cells] = {}
+        self._causes: dict[_Series, str] = {}
+        self._days: dict[str, tuple[Window, int]] = {}
+
+    def post(self, tenant: str, parts: Iterable[Contribution], sign: int, cause: str, watermark: int) -> int:
+        """Add or take back contributions; answers how many a horizon kept out of a bucket."""
+        live_edge = watermark - self._horizons.bucket_ms - BUCKET_MS
+        day_edge = watermark - self._horizons.day_ms
+        kept_out = 0
+        for family, dims, at, cells in parts:
+            if family in _LEVELS:
+                self._post_level(family, tenant, dims, at, cells, sign, cause)
+                continue
+            if at <= day_edge and self._day(tenant, at)[0].end <= day_edge:
+                kept_out += 1
+                continue
+            start = at - at % BUCKET_MS
+            series = (family, tenant, dims, start)
+            deltas = self._live_deltas
+            if start <= live_edge:
+                kept_out += 1
+                deltas = self._day_deltas
+            delta = deltas.get(series)
+            if delta is None:
+                delta = deltas[series] = {}
+            pairs = iter(cells)
+            for cell in pairs:
+                delta[cell] = delta.get(cell, 0) + sign * next(pairs)
+            if cause:
+                self._causes[series] = cause
+            elif start <= watermark - BUCKET_MS - CLOSED_AFTER_MS:
+                self._causes.setdefault(series, "late")
+        return kept_out
+
+    def _post_level(
+        self,
+        family: str,
+        tenant: str,
+        dims: tuple[str, ...],
+        at: int,
+        cells: tuple[int, ...],
+        sign: int,
+        cause: str,
+    ) -> None:
+        key = (family, tenant, dims)
+        level = self.levels.get(key)
+        if level is None:
+            level = self.levels[key] = Level()
+        level.add(at, cells, sign)
+        self.changed[(LEVEL, family, tenant, dims, 0)] = cause
+
+    def post_levels(self, tenant: str, parts: Iterable[Contribution], sign: int, watermark: int) -> None:
+        """Only what `parts` add to levels: on leaving memory and on restoring it."""
+        self.post(tenant, [part for part in parts if part[0] in _LEVELS], sign, "", watermark)
+
+    def post_late(self, tenant: str, stream: str, at: int, cell: int) -> None:
+        """Count one late event (cell 0) or one with contributions kept out (cell 1)."""
+        _, number = self._day(tenant, at)
+        self._put((DAY, LATE.name, tenant, (stream,), number), {cell: 1}, "")
+
+    def settle(self, watermark: int) -> None:
+        """Bring the gathered differences into the buckets; call after each batch."""
+        if self._live_deltas:
+            for (family, tenant, dims, start), delta in self._live_deltas.items():
+                cause = self._causes.get((family, tenant, dims, start), "")
+                self._put((LIVE, family, tenant, dims, start), delta, cause)
+                self._put_day(family, tenant, dims, start, delta, cause, watermark)
+            self._live_deltas.clear()
+        if self._day_deltas:
+            for (family, tenant, dims, start), delta in self._day_deltas.items():
+                cause = self._causes.get((family, tenant, dims, start), "late")
+                self._put_day(family, tenant, dims, start, delta, cause, watermark)
+            self._day_deltas.clear()
+        self._causes.clear()
+
+    def _put_day(
+        self,
+        family: str,
+        tenant: str,
+        dims: tuple[str, ...],
+        at: int,
+        delta: Cells,
+        cause: str,
+        watermark: int,
+    ) -> None:
+        span, number = self._day(tenant, at)
+        if cause == "late" and span.end + CLOSED_AFTER_MS > watermark:
+            cause = ""
+        self._put((DAY, family, tenant, dims, number), delta, cause)
+
+    def _put(self, key: BucketKey, delta: Cells, cause: str) -> None:
+        cells = self.buckets.get(key)
+        if cells is None:
+            cells = self.buckets[key] = {}
+        merge(cells, delta)
+        self.changed[key] = cause
+
+    def _day(self, tenant: str, at: int) -> tuple[Window, int]:
+        known = self._days.get(tenant)
+        if known is None or not known[0].start <= at < known[0].end:
+            zone = self._definitions.zone(tenant)
+            number = day_number(local_date(at, zone))
+            known = self._days[tenant] = (day_span(number, zone), number)
+        return known
+
+    def sweep(self, watermark: int) -> None:
+        """Drop buckets behind their horizon. Housekeeping: no reader waits for it."""
+        live_edge = watermark - self._horizons.bucket_ms - BUCKET_MS
+        day_edge = watermark - self._horizons.day_ms - 2 * 86_400_000
+        stale = [
+            key
+            for key in self.buckets
+            if (key[0] == LIVE and key[4] <= live_edge)
+            or (key[0] == DAY and key[4] <= day_edge and key[1] != LATE.name)
+        ]
+        for key in stale:
+            del self.buckets[key]
+            self.changed.pop(key, None)
+            self.gone.add(key)
+
+    def value(self, key: BucketKey) -> Cells | LevelValue | None:
+        """The absolute value for the state log; None when the key is not in memory."""
+        if key[0] != LEVEL:
+            return self.buckets.get(key)
+        level = self.levels.get((key[1], key[2], key[3]))
+        return level.value() if level else None
+
+    def keys(self) -> list[BucketKey]:
+        """Every key in memory, for the rolling snapshot."""
+        levels = [(LEVEL, family, tenant, dims, 0) for family, tenant, dims in self.levels]
+        return [*self.buckets, *levels]

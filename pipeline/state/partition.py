@@ -1,0 +1,122 @@
+"""The state of one source partition: apply a batch, tell what changed, load it back.
+
+Source: architecture.md §2. Values are functions of the partition's records only; the state
+reads no clock, does no I/O, and knows neither Kafka nor Faust.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from pipeline.events.call import STREAM, decode
+from pipeline.events.rejects import Ignored, Rejected
+from pipeline.metrics.definitions import Definitions
+from pipeline.state.contacts import Contacts
+from pipeline.state.ledger import Ledger
+from pipeline.state.retention import Horizons
+
+SWEEP_EVERY_MS = 600_000
+
+
+class Record(Protocol):
+    """What a fetched source record must show. `timestamp`: Kafka's append time, ms."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+
+
+class DeadLetter(NamedTuple):
+    """A rejected record, with the offset that names it."""
+
+    offset: int
+    timestamp: int | None
+    value: bytes
+    rejected: Rejected
+
+
+class Applied(NamedTuple):
+    """What became of a batch; consumed = applied + duplicate + late + ignored + rejected."""
+
+    consumed: int
+    duplicate: int
+    late: int
+    ignored: int
+    arrival: int
+    dead_letters: list[DeadLetter]
+    latest_append: int
+
+
+class GapError(RuntimeError):
+    """A batch starts above the next offset: events would be skipped for good."""
+
+
+class Partition:
+    """Entities, buckets, watermark and next offset of one source partition."""
+
+    def __init__(self, definitions: Definitions, horizons: Horizons, *, check_future: bool = True) -> None:
+        self.stream = STREAM
+        self.next_offset = 0
+        self.watermark = 0
+        self.ledger = Ledger(definitions, horizons)
+        self.contacts = Contacts(self.ledger, definitions.bounds_ms, horizons)
+        self._check_future = check_future
+        self._swept_at = 0
+
+    def apply(self, records: Iterable[Record], *, hole_accepted: bool = False) -> Applied:
+        """Take in records in offset order; those below `next_offset` are skipped.
+
+        Raises GapError when the first one lies above it and nobody accepted the hole.
+        """
+        contacts, watermark, next_offset = self.contacts, self.watermark, self.next_offset
+        first = next_offset
+        outcomes = {"applied": 0, "duplicate": 0, "late": 0}
+        consumed = ignored = arrival = latest_append = 0
+        dead_letters: list[DeadLetter] = []
+        for record in records:
+            offset = record.offset
+            if offset < next_offset:
+                continue
+            if offset > next_offset and next_offset == first and not hole_accepted:
+                raise GapError(f"offset {offset} came where {next_offset} was expected")
+            next_offset = offset + 1
+            consumed += 1
+            appended = record.timestamp
+            event = decode(record.value, appended if self._check_future else None)
+            if appended is not None and appended > latest_append:
+                latest_append = appended
+            if isinstance(event, Rejected):
+                dead_letters.append(DeadLetter(offset, appended, record.value or b"", event))
+                continue
+            if isinstance(event, Ignored):
+                ignored += 1
+                continue
+            at = event.fact.at
+            if at > watermark:
+                watermark = at
+                if watermark >= contacts.next_alarm:
+                    contacts.ring(watermark)
+            if event.is_arrival:
+                arrival += 1
+            outcomes[contacts.apply(event, watermark)] += 1
+        self.next_offset, self.watermark = next_offset, watermark
+        self.ledger.settle(watermark)
+        if watermark - self._swept_at >= SWEEP_EVERY_MS:
+            self.ledger.sweep(watermark)
+            self._swept_at = watermark
+        return Applied(
+            consumed,
+            outcomes["duplicate"],
+            outcomes["late"],
+            ignored,
+            arrival,
+            dead_letters,
+            latest_append,
+        )
+
+    def restored(self, next_offset: int, watermark: int) -> None:
+        """After loading entities and buckets: take the position the log's headers name."""
+        self.next_offset, self.watermark, self._swept_at = next_offset, watermark, watermark
+        self.contacts.restore(watermark)

@@ -1,0 +1,130 @@
+"""What one commit writes: the changes, and a slice of the untouched state.
+
+Source: architecture.md §2, Rolling snapshot. The log is at most doubled, whatever the size of
+the state; absolute values in log order make the fuzzy snapshot exact.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final, NamedTuple
+
+from pipeline.entities.contact import Chain
+from pipeline.metrics.buckets import BucketKey, Cells, LevelValue
+from pipeline.state.codec import (
+    BUCKETS,
+    EMPTY_RECORD,
+    ENTITIES,
+    encode_buckets,
+    encode_entities,
+    join,
+)
+from pipeline.state.partition import Partition
+
+_CHUNK: Final = 64
+
+
+class Draft(NamedTuple):
+    """One record to send; its headers follow from the commit."""
+
+    kind: str
+    value: bytes
+    is_slice: bool
+
+
+class Drafts(NamedTuple):
+    """The records of one commit and the `restore_from` their headers carry."""
+
+    records: list[Draft]
+    restore_from: int
+
+
+class Snapshot:
+    """The cursor over the keys taken at the start of each cycle.
+
+    Whoever commits calls `draft`, sends the records, then `written` with the offset of the first.
+    A commit whose outcome is in doubt ends the process, so nothing here is ever taken back.
+    """
+
+    def __init__(self, restore_from: int = -1) -> None:
+        self.restore_from = restore_from
+        self.cycles = 0
+        self._keys: Iterator[str] = iter(())
+        self._bucket_keys: Iterator[BucketKey] = iter(())
+        self._began_at: int | None = None
+        self._is_running = False
+
+    def draft(self, partition: Partition) -> Drafts:
+        """Everything changed since the last commit, and a slice of about as many bytes.
+
+        Nothing changed: one empty record, which tells idle from dead. Clears the changes.
+        """
+        changed, changed_buckets = _take_changes(partition)
+        records = [Draft(ENTITIES, raw, is_slice=False) for raw in encode_entities(changed)]
+        records += [Draft(BUCKETS, raw, is_slice=False) for raw in encode_buckets(changed_buckets)]
+        if not records:
+            return Drafts([Draft(BUCKETS, EMPTY_RECORD, is_slice=False)], self.restore_from)
+        if not self._is_running:
+            self._begin(partition)
+        budget = sum(len(draft.value) for draft in records)
+        written = {key for key, _ in changed} | {key for key, _, _ in changed_buckets}
+        records += self._slice(partition, budget, written)
+        return Drafts(records, self.restore_from)
+
+    def written(self, first_offset: int) -> None:
+        """The commit is in the log, its first record at `first_offset`."""
+        if self._began_at is None:
+            self._began_at = first_offset
+        if not self._is_running:
+            self.restore_from = self._began_at
+            self.cycles += 1
+            self._began_at = None
+
+    def _begin(self, partition: Partition) -> None:
+        self._keys = iter(list(partition.contacts.chains))
+        self._bucket_keys = iter(partition.ledger.keys())
+        self._is_running = True
+
+    def _slice(self, partition: Partition, budget: int, written: set[str | BucketKey]) -> list[Draft]:
+        records: list[Draft] = []
+        chains = partition.contacts.chains
+        while budget > 0:
+            keys = list(islice(self._keys, _CHUNK))
+            if not keys:
+                break
+            pairs = [(key, chains[key]) for key in keys if key in chains and key not in written]
+            for raw in encode_entities(pairs):
+                records.append(Draft(ENTITIES, raw, is_slice=True))
+                budget -= len(raw)
+        while budget > 0:
+            bucket_keys = list(islice(self._bucket_keys, _CHUNK))
+            if not bucket_keys:
+                self._is_running = False
+                break
+            values = [(key, "", partition.ledger.value(key)) for key in bucket_keys if key not in written]
+            for raw in encode_buckets([entry for entry in values if entry[2] is not None]):
+                records.append(Draft(BUCKETS, raw, is_slice=True))
+                budget -= len(raw)
+        return _joined(records)
+
+
+def _joined(records: list[Draft]) -> list[Draft]:
+    """Chunks of one kind as few records, each within the record limit."""
+    joined: list[Draft] = []
+    for kind in (ENTITIES, BUCKETS):
+        parts = [draft.value for draft in records if draft.kind == kind]
+        joined += [Draft(kind, raw, is_slice=True) for raw in join(parts)]
+    return joined
+
+
+def _take_changes(
+    partition: Partition,
+) -> tuple[list[tuple[str, Chain | None]], list[tuple[BucketKey, str, Cells | LevelValue | None]]]:
+    contacts, ledger = partition.contacts, partition.ledger
+    get = contacts.chains.get
+    changed = [(key, get(key)) for key in contacts.changed]
+    buckets = [(key, cause, ledger.value(key)) for key, cause in ledger.changed.items()]
+    buckets += [(key, "", None) for key in ledger.gone if key not in ledger.buckets]
+    contacts.changed.clear()
+    ledger.changed.clear()
+    ledger.gone.clear()
+    return changed, buckets
