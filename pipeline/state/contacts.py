@@ -27,7 +27,9 @@ class Contacts:
         self._ledger = ledger
         self._bounds_ms = bounds_ms
         self._horizons = horizons
-        self._look_ms = min(horizons.contact_ms, 3_600_000)
+        self._look_ms = min(
+            horizons.contact_ms, horizons.callback_ms, horizons.quarantine_ms, horizons.stale_ms
+        )
         self._slots: list[int] = []
         self._alarms: dict[int, list[str]] = {}
         self.next_alarm = 1 << 60

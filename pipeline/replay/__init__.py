@@ -1,0 +1,1 @@
+"""Numbers from a list of events, without Kafka: the same pure core, asked after the fact."""

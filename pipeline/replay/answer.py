@@ -1,0 +1,131 @@
+"""One question, one number: any window and any past instant, exactly, from facts.
+
+Source: metrics.md §1. The facts are the entities of the core; what they count is their
+contributions. No bucket is involved, so a test can hold the buckets to this.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from pipeline.entities.contact import Chain, Leg
+from pipeline.entities.contact_metrics import contributions
+from pipeline.metrics.buckets import FAMILIES, Cells, Contribution, LevelValue, add
+from pipeline.metrics.catalogue import (
+    DefinitionError,
+    Metric,
+    definition_of,
+    family_of,
+    metric_of,
+    read_level,
+    read_window,
+)
+from pipeline.metrics.definitions import Definitions
+from pipeline.metrics.numbers import Number
+from pipeline.metrics.windows import (
+    BUCKET_MS,
+    DAY_WINDOWS,
+    LIVE_WINDOWS,
+    Window,
+    day_window,
+    live_window,
+)
+
+
+class Question(NamedTuple):
+    """Either `window` (two instants), or `at`, or `at` with a named window. Instants in ms."""
+
+    metric: str
+    definition: str | Mapping[str, Any] | None = None
+    dims: Mapping[str, str] = {}
+    span: Window | None = None
+    at: int | None = None
+    window: str | None = None
+
+
+def answer(chains: Mapping[str, Chain], question: Question, definitions: Definitions) -> Number:
+    """The number asked for, rolled up over dimensions not named. Raises DefinitionError."""
+    metric = metric_of(question.metric)
+    definition = definition_of(metric, question.definition)
+    if metric.is_level:
+        return _level(chains, question, metric, definitions)
+    family = family_of(metric, definition)
+    cells: Cells = {}
+    for tenant, part in _parts(chains, question, family, definitions):
+        window = _window(question, tenant, definitions)
+        if window.start <= part[2] < window.end:
+            add(cells, part[3], 1)
+    return read_window(metric, cells, definition, definitions)
+
+
+def _level(
+    chains: Mapping[str, Chain], question: Question, metric: Metric, definitions: Definitions
+) -> Number:
+    if question.at is None:
+        raise DefinitionError(f"{metric.name} is a level: ask for it `at` an instant")
+    instants = sorted(part[2] for _, part in _parts(chains, question, metric.families[0], definitions))
+    counts: dict[int, int] = {}
+    for at in instants:
+        counts[at - at % BUCKET_MS] = counts.get(at - at % BUCKET_MS, 0) + 1
+    return read_level(metric, [LevelValue(counts, instants, [])], question.at, definitions)
+
+
+def _parts(
+    chains: Mapping[str, Chain], question: Question, family: str, definitions: Definitions
+) -> Iterator[tuple[str, Contribution]]:
+    """Contributions to a family that the dimensions asked for let through."""
+    dims = FAMILIES[family].dims
+    unknown = set(question.dims) - {"tenant", *dims}
+    if unknown:
+        known = ", ".join(("tenant", *dims))
+        raise DefinitionError(f"{question.metric} has no dimension {min(unknown)!r}; it has {known}")
+    wanted = [(index, question.dims[dim]) for index, dim in enumerate(dims) if dim in question.dims]
+    for key, chain in chains.items():
+        tenant = key.partition("|")[0]
+        if question.dims.get("tenant", tenant) != tenant:
+            continue
+        seen = chain if question.at is None else as_of(chain, question.at)
+        for part in contributions(seen, definitions.bounds_ms):
+            if part[0] == family and all(part[1][index] == value for index, value in wanted):
+                yield tenant, part
+
+
+def _window(question: Question, tenant: str, definitions: Definitions) -> Window:
+    if question.span is not None:
+        if question.span.start % BUCKET_MS or question.span.end % BUCKET_MS:
+            raise DefinitionError("from and to must lie on 10-second edges")
+        return question.span
+    if question.at is None or question.window is None:
+        raise DefinitionError(f"{question.metric} needs from and to, or at and window")
+    if question.window in LIVE_WINDOWS:
+        return live_window(question.window, question.at)._replace(end=question.at + 1)
+    if question.window in DAY_WINDOWS:
+        return day_window(question.window, question.at, definitions.zone(tenant))
+    known = ", ".join((*LIVE_WINDOWS, *DAY_WINDOWS))
+    raise DefinitionError(f"unknown window {question.window!r}; known are {known}")
+
+
+def as_of(chain: Chain, at: int) -> Chain:
+    """The chain as its facts dated at or before `at` tell it. Voids are knowledge, not dated."""
+    return Chain(
+        [
+            Leg(leg.contact, leg.leg, [fact for fact in leg.facts if fact.at <= at], leg.is_stale)
+            for leg in chain.legs
+        ],
+        chain.voids,
+        chain.deleted_at,
+        chain.touched_at,
+        chain.due_at,
+    )
+
+
+def thresholds_of(definitions: Iterable[object]) -> tuple[float, ...]:
+    """The thresholds (X, S) that definitions ask for: `replay` and `verify` declare them."""
+    found = set()
+    for definition in definitions:
+        if isinstance(definition, Mapping):
+            found |= {
+                float(value)
+                for name, value in definition.items()
+                if name in {"X", "S"} and isinstance(value, int | float) and value > 0
+            }
+    return tuple(sorted(found))
