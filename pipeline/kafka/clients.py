@@ -10,12 +10,13 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
 
 from pipeline.settings import Kafka
 
@@ -88,7 +89,20 @@ class Clients:
 
     def admin(self, **options: Any) -> KafkaAdminClient:
         """A kafka-python admin client, connected; raises kafka.errors.KafkaError when no broker answers."""
-        return KafkaAdminClient(**self._common() | options)
+        made: list[KafkaNetClient] = []
+
+        def net_client(**config: Any) -> KafkaNetClient:
+            made.append(KafkaNetClient(**config))
+            return made[0]
+
+        try:
+            return KafkaAdminClient(**self._common(kafka_client=net_client) | options)
+        except KafkaError:
+            # kafka-python 3.0.12 leaves its I/O thread running when the first connection fails.
+            for each in made:
+                each.close()
+                each._manager._net.stop()  # noqa: SLF001
+            raise
 
     def _common(self, **options: Any) -> dict[str, Any]:
         """Options that aiokafka and kafka-python share, by the same names."""
@@ -142,12 +156,7 @@ def answers(clients: Clients, *, seconds: float = 2.0) -> bool:
     return True
 
 
-class _Startable(Protocol):
-    async def start(self) -> Any: ...
-    async def stop(self) -> Any: ...
-
-
-C = TypeVar("C", bound=_Startable)
+C = TypeVar("C", AIOKafkaProducer, AIOKafkaConsumer, AIOKafkaAdminClient)
 
 
 @contextlib.asynccontextmanager
@@ -161,4 +170,5 @@ async def running(client: C) -> AsyncIterator[C]:
         yield client
     finally:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(client.stop(), STOP_SECONDS)
+            stop = client.close if isinstance(client, AIOKafkaAdminClient) else client.stop
+            await asyncio.wait_for(stop(), STOP_SECONDS)

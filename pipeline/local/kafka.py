@@ -29,12 +29,18 @@ TAIL_LINES = 25
 # When the process that started the broker is gone, its end of this pipe closes and `read` returns.
 WATCH = 'read -r _; kill -TERM "$1" && sleep 15 && kill -KILL "$1"'
 
+LOGGING = [
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
+]
+
 PROPERTIES = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
-    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL",
     "auto.create.topics.enable": "false",
     # One node holds the only replica.
     "default.replication.factor": "1",
@@ -81,6 +87,7 @@ class LocalKafka:
         self.log_file = self.data_dir / "broker.log"
         self._start_seconds = start_seconds
         self._extra = dict(properties or {})
+        self._listeners: list[str] = []
         self._say: Say = say or (lambda line: _log.info("local_kafka_progressed", detail=line))
         self._port, self._controller_port = _free_ports(2)
         self._broker: subprocess.Popen[bytes] | None = None
@@ -95,6 +102,11 @@ class LocalKafka:
         """Process id of the running broker, which is also its process group."""
         return self._running().pid
 
+    def add_listener(self, address: str, properties: Mapping[str, str]) -> None:
+        """From the next start on, listen on `SASL_SSL://host:port` too, with its key store and users."""
+        self._listeners.append(address)
+        self._extra.update(properties)
+
     def start(self) -> Self:
         """Return when the broker answers a metadata request. Starting what runs already is an error."""
         if self._broker is not None and self._broker.poll() is None:
@@ -102,10 +114,7 @@ class LocalKafka:
         self._end_watch()
         self.data_dir.mkdir(parents=True, exist_ok=True)
         command = [java(), "-Xmx512m", "-XX:+UseSerialGC", "-cp", f"{ensure_jars(self._say)}/*"]
-        command += [
-            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-            "-Dorg.slf4j.simpleLogger.showDateTime=true",
-        ]
+        command += LOGGING
         config = self._write_properties()
         self._format(command, config)
         with self.log_file.open("ab") as log:
@@ -175,11 +184,12 @@ class LocalKafka:
             self._watch = None
 
     def _write_properties(self) -> Path:
+        outer = [f"PLAINTEXT://{self.bootstrap}", *self._listeners]
         values: dict[str, Any] = {
             **PROPERTIES,
             "controller.quorum.voters": f"1@{HOST}:{self._controller_port}",
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{HOST}:{self._controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            "listeners": ",".join([*outer, f"CONTROLLER://{HOST}:{self._controller_port}"]),
+            "advertised.listeners": ",".join(outer),
             "log.dirs": self.data_dir / "logs",
             **self._extra,
         }
