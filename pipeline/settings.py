@@ -239,19 +239,19 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    kafka: Kafka = Kafka()
     streams: Annotated[tuple[str, ...], NoDecode] = Field(
         ("call",), min_length=1, description="streams to work on, separated by commas"
     )
+    data_dir: Path = Field(Path(".pulse"), description="what a local broker and the worker keep on disk")
+    definitions: Path = Field(
+        Path("definitions.toml"), description="declared metrics; the file may be absent"
+    )
+    kafka: Kafka = Kafka()
     worker: Worker = Worker()
     board: Board = Board()
     sink: Sink = Sink()
     horizons: Horizons = Horizons()
     log: Log = Log()
-    data_dir: Path = Field(Path(".pulse"), description="what a local broker and the worker keep on disk")
-    definitions: Path = Field(
-        Path("definitions.toml"), description="declared metrics; the file may be absent"
-    )
 
     @field_validator("streams", mode="before")
     @classmethod
