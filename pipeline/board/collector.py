@@ -1,0 +1,218 @@
+"""The snapshot as Prometheus series: a custom Collector, and its rendered text kept until it changes.
+
+Source: metrics.md §9. A series is there while its number is: what leaves the snapshot is gone at
+the next scrape. Timestamps are exported rather than ages, so a stuck board shows as growing age.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeAlias
+
+import structlog
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from pipeline.board.exports import LEVELS, WINDOWED, Export, LevelExport
+from pipeline.board.snapshot import DIMENSIONS, WINDOWS, Freshness, Snapshot
+from pipeline.metrics import calls
+from pipeline.metrics.buckets import LATE
+
+_log = structlog.get_logger(__name__)
+
+SOURCE_LABELS: Final = ("stream", "partition")
+Build: TypeAlias = Callable[[Snapshot], Metric]
+
+
+def _windowed(export: Export, snapshot: Snapshot) -> Metric:
+    names = [name for name, _ in export.series[0][0]]
+    family = GaugeMetricFamily(export.name, export.help, labels=[*DIMENSIONS, "window", *names])
+    for window in WINDOWS:
+        parts = snapshot.cells.get((export.family, window), {})
+        for place in snapshot.places:
+            cells = parts.get(place, {})
+            for labels, read in export.series:
+                value = read(cells, snapshot.definitions)
+                if value is not None:
+                    where = [name or "" for name in place]
+                    family.add_metric([*where, window, *(text for _, text in labels)], value)
+    return family
+
+
+def _level(export: LevelExport, snapshot: Snapshot) -> Metric:
+    family = GaugeMetricFamily(export.name, export.help, labels=DIMENSIONS)
+    for place in snapshot.places:
+        value = export.read(snapshot.levels.get(place, ()), snapshot.now, snapshot.definitions)
+        if value is not None:
+            family.add_metric([name or "" for name in place], value)
+    return family
+
+
+def _quarantined(snapshot: Snapshot) -> Metric:
+    text = "Legs whose facts contradict each other; they count nowhere else."
+    family = GaugeMetricFamily("support_quarantined", text, labels=["tenant", "reason"])
+    for (tenant, reason), levels in sorted(snapshot.quarantine.items()):
+        count = calls.quarantined(levels, snapshot.now, snapshot.definitions).value
+        family.add_metric([tenant, reason], count or 0)
+    return family
+
+
+def _late(name: str, text: str, counter: str) -> Build:
+    cell = LATE.cell(counter)
+
+    def build(snapshot: Snapshot) -> Metric:
+        family = GaugeMetricFamily(name, text, labels=["tenant", "stream"])
+        streams = {f.source.stream for f in snapshot.freshness}
+        known = {(tenant, stream) for tenant in snapshot.tenants for stream in streams}
+        for key in sorted(known | set(snapshot.late)):
+            family.add_metric(key, snapshot.late.get(key, {}).get(cell, 0))
+        return family
+
+    return build
+
+
+def _by_source(name: str, text: str, read: Callable[[Freshness], float | None]) -> Build:
+    def build(snapshot: Snapshot) -> Metric:
+        family = GaugeMetricFamily(name, text, labels=SOURCE_LABELS)
+        for each in snapshot.freshness:
+            value = read(each)
+            if value is not None:
+                family.add_metric([each.source.stream, str(each.source.partition)], value)
+        return family
+
+    return build
+
+
+def _instant(at: int) -> float | None:
+    return at / 1000 if at > 0 else None
+
+
+def _offset(offset: int) -> float | None:
+    return offset if offset >= 0 else None
+
+
+def _definitions(snapshot: Snapshot) -> Metric:
+    text = "Fingerprint of the definitions that the numbers are read with."
+    family = GaugeMetricFamily("pulse_definitions_info", text, labels=["fingerprint"])
+    family.add_metric([snapshot.definitions.fingerprint], 1)
+    return family
+
+
+def _made_at(snapshot: Snapshot) -> Metric:
+    text = "When the board made the numbers shown."
+    return GaugeMetricFamily("pulse_snapshot_timestamp_seconds", text, value=snapshot.now / 1000)
+
+
+BUILDS: Final[tuple[Build, ...]] = (
+    *((lambda snapshot, export=export: _windowed(export, snapshot)) for export in WINDOWED),
+    *((lambda snapshot, export=export: _level(export, snapshot)) for export in LEVELS),
+    _quarantined,
+    _late("pulse_events_late_today", "Events that came behind the horizon, dated today.", "events"),
+    _late(
+        "pulse_contributions_late_today",
+        "Events, dated today, of which a part came too late for its bucket.",
+        "contributions",
+    ),
+    _by_source(
+        "pulse_watermark_timestamp_seconds",
+        "Highest event time applied; absent while a partition is idle.",
+        lambda f: None if f.is_idle else _instant(f.watermark),
+    ),
+    _by_source(
+        "pulse_state_log_append_timestamp_seconds",
+        "When the newest commit the board has read was appended.",
+        lambda f: _instant(f.committed_at),
+    ),
+    _by_source(
+        "pulse_state_log_position", "Next state-log offset the board reads.", lambda f: _offset(f.position)
+    ),
+    _by_source(
+        "pulse_source_next_offset",
+        "Next offset of the source partition: every event below it is in the numbers.",
+        lambda f: _offset(f.next_offset),
+    ),
+    _by_source(
+        "pulse_board_caught_up",
+        "1 when the board has read the partition's log to its end.",
+        lambda f: int(f.is_caught_up),
+    ),
+    _by_source(
+        "pulse_board_refused",
+        "1 when the board cannot read the partition's log; /readyz says why.",
+        lambda f: int(bool(f.refused)),
+    ),
+    _definitions,
+    _made_at,
+)
+
+
+class SnapshotCollector(Collector):
+    """Answers from the snapshot it is shown; a family that fails is left out and counted."""
+
+    def __init__(self, snapshot: Callable[[], Snapshot], builds: tuple[Build, ...] = BUILDS) -> None:
+        self._snapshot = snapshot
+        self._builds = builds
+        self._errors = 0
+
+    def describe(self) -> Iterable[Metric]:
+        """The families by name, without a snapshot: registering must not collect."""
+        names = [export.name for export in (*WINDOWED, *LEVELS)]
+        return [*(Metric(name, "", "gauge") for name in names), *self._plumbing(0.0)]
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family; never raises, because one exception would cost the whole scrape."""
+        snapshot = self._snapshot()
+        began = time.perf_counter()
+        for build in self._builds:
+            try:
+                yield build(snapshot)
+            except Exception:
+                self._errors += 1
+                _log.exception("collector_family_failed")
+        yield from self._plumbing(time.perf_counter() - began)
+
+    def _plumbing(self, seconds: float) -> list[Metric]:
+        errors = "Families left out of /metrics because they could not be read."
+        took = "How long reading the snapshot for /metrics took."
+        return [
+            CounterMetricFamily("pulse_collector_errors", errors, value=self._errors),
+            GaugeMetricFamily("pulse_collector_duration_seconds", took, value=seconds),
+        ]
+
+
+class Exposition:
+    """The text of /metrics: the board's part rendered when its snapshot changes, not when scraped.
+
+    A format that nobody asks for is not rendered. The process's own registry is small and changes
+    all the time, so it is added when asked.
+    """
+
+    _FORMATS_KEPT = 4
+    _OPENMETRICS_END = b"# EOF\n"
+
+    def __init__(self, snapshot: Callable[[], Snapshot], process: CollectorRegistry) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(SnapshotCollector(snapshot))
+        self._process = process
+        self._texts: dict[str, bytes] = {}
+        self._accepts: dict[str, str] = {}
+
+    def renew(self) -> None:
+        """The snapshot has changed."""
+        self._texts = {kind: self._render(accept) for kind, accept in self._accepts.items()}
+
+    def answer(self, accept: str) -> tuple[bytes, str]:
+        """Body and content type for an Accept header."""
+        encode, kind = choose_encoder(accept)
+        if kind not in self._texts:
+            if len(self._accepts) >= self._FORMATS_KEPT:
+                self._accepts.clear()
+                self._texts.clear()
+            self._accepts[kind] = accept
+            self._texts[kind] = self._render(accept)
+        return self._texts[kind] + encode(self._process), kind
+
+    def _render(self, accept: str) -> bytes:
+        encode, _ = choose_encoder(accept)
+        return encode(self.registry).removesuffix(self._OPENMETRICS_END)

@@ -1,0 +1,179 @@
+"""Which series Prometheus gets: names, help, and how each is read from a window's parts.
+
+Source: metrics.md §9. A mean stands beside its two parts, a ratio beside its two counts and its
+interval, so that PromQL can sum over queues. None means absent: no series, never 0.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple, TypeAlias
+
+from pipeline.metrics import calls
+from pipeline.metrics.buckets import LEAVE, Cells, Family, LevelValue
+from pipeline.metrics.catalogue import METRICS, definition_of, family_of, read_level, read_window
+from pipeline.metrics.definitions import Definitions
+from pipeline.metrics.numbers import Number
+
+Read: TypeAlias = Callable[[Cells, Definitions], float | None]
+ReadLevel: TypeAlias = Callable[[Iterable[LevelValue], int, Definitions], float | None]
+Labels: TypeAlias = tuple[tuple[str, str], ...]
+
+ENQUEUED: Final[Labels] = (("clock", "enqueued"),)
+CREATED: Final[Labels] = (("clock", "created"),)
+
+
+class Export(NamedTuple):
+    """One windowed gauge family. `series`: further labels and the reader of each.
+
+    `metric` is the catalogue's name of what it shows or is a part of.
+    """
+
+    name: str
+    metric: str
+    help: str
+    family: str
+    series: tuple[tuple[Labels, Read], ...]
+
+
+class LevelExport(NamedTuple):
+    """One gauge family of what is there now."""
+
+    name: str
+    metric: str
+    help: str
+    read: ReadLevel
+
+
+def _number(metric_name: str, variant: str | None = None, field: str = "value") -> Read:
+    metric = METRICS[metric_name]
+    definition = definition_of(metric, variant)
+
+    def read(cells: Cells, definitions: Definitions) -> float | None:
+        number: Number = read_window(metric, cells, definition, definitions)
+        value: float | None = getattr(number, field)
+        return value
+
+    return read
+
+
+def _numerator(metric_name: str) -> Read:
+    """The count that a ratio was made of; value * n is within rounding of it."""
+    metric = METRICS[metric_name]
+    definition = definition_of(metric, None)
+
+    def read(cells: Cells, definitions: Definitions) -> float:
+        number = read_window(metric, cells, definition, definitions)
+        return round((number.value or 0) * (number.n or 0))
+
+    return read
+
+
+def _count(family: Family, *counters: str, less: str | None = None) -> Read:
+    return _parts(family, counters, less, 1)
+
+
+def _seconds(family: Family, *counters: str) -> Read:
+    return _parts(family, counters, None, 1000)
+
+
+def _parts(family: Family, counters: tuple[str, ...], less: str | None, scale: int) -> Read:
+    adds = [family.cell(counter) for counter in counters]
+    takes = [family.cell(less)] if less else []
+
+    def read(cells: Cells, _: Definitions) -> float:
+        total = sum(cells.get(cell, 0) for cell in adds) - sum(cells.get(cell, 0) for cell in takes)
+        return total / scale if scale != 1 else total
+
+    return read
+
+
+def _export(name: str, metric_name: str, text: str | None, *series: tuple[Labels, Read]) -> Export:
+    metric = METRICS[metric_name]
+    family = family_of(metric, definition_of(metric, None))
+    return Export(name, metric_name, text or metric.help, family, series)
+
+
+def _counted(metric_name: str) -> Export:
+    return _export(f"support_{metric_name}", metric_name, None, ((), _number(metric_name)))
+
+
+WINDOWED: Final = (
+    _export(
+        "support_asa_seconds", "asa_queue", None,
+        (ENQUEUED, _number("asa_queue", "enqueued")), (CREATED, _number("asa_queue", "created")),
+    ),
+    _counted("answered"),
+    _export(
+        "support_answered_wait_seconds", "asa_queue",
+        "Total wait of legs answered by a human; over support_answered it is the mean.",
+        (ENQUEUED, _seconds(LEAVE, "answered_wait_ms")),
+        (CREATED, _seconds(LEAVE, "answered_wait_ms", "answered_ahead_ms")),
+    ),
+    _export("support_wait_seconds", "wait_all", None, ((), _number("wait_all"))),
+    _export(
+        "support_left", "wait_all", "Queued legs that left, whatever the outcome.",
+        ((), _count(LEAVE, *calls.OUTCOMES, less="unqueued")),
+    ),
+    _export(
+        "support_left_wait_seconds", "wait_all",
+        "Total wait of queued legs that left; over support_left it is the mean.",
+        ((), _seconds(LEAVE, "answered_wait_ms", "abandoned_wait_ms", "other_wait_ms")),
+    ),
+    _export("support_wait_abandoned_seconds", "wait_abandoned", None, ((), _number("wait_abandoned"))),
+    _counted("abandoned"),
+    _export(
+        "support_abandoned_wait_seconds", "wait_abandoned",
+        "Total wait of abandoned legs; over support_abandoned it is the mean.",
+        ((), _seconds(LEAVE, "abandoned_wait_ms")),
+    ),
+    _counted("callbacks_requested"),
+    _counted("transferred_out"),
+    _counted("flowed_out"),
+    _counted("bot_answered"),
+    _counted("offered"),
+    _export(
+        "support_abandon_ratio", "abandon_rate",
+        "Of the legs that entered the queue in the window: abandoned after more than 5 seconds.",
+        ((), _number("abandon_rate")),
+    ),
+    _export(
+        "support_abandon_ratio_low", "abandon_rate",
+        "Lower end of the Wilson 95 % interval of support_abandon_ratio.",
+        ((), _number("abandon_rate", field="low")),
+    ),
+    _export(
+        "support_abandon_ratio_high", "abandon_rate",
+        "Upper end of the Wilson 95 % interval of support_abandon_ratio.",
+        ((), _number("abandon_rate", field="high")),
+    ),
+    _export(
+        "support_offered_abandoned", "abandon_rate",
+        "Of the legs that entered the queue in the window: how many were abandoned after more than 5"
+        " seconds; over support_offered it is the ratio.",
+        ((), _numerator("abandon_rate")),
+    ),
+)  # fmt: skip
+
+
+def _level(metric_name: str) -> LevelExport:
+    metric = METRICS[metric_name]
+
+    def read(levels: Iterable[LevelValue], now: int, definitions: Definitions) -> float | None:
+        return read_level(metric, levels, now, definitions).value
+
+    return LevelExport(f"support_{metric_name}", metric_name, metric.help, read)
+
+
+def _oldest(levels: Iterable[LevelValue], now: int, definitions: Definitions) -> float | None:
+    at = calls.oldest_enqueued_at(levels, now, definitions)
+    return None if at is None else at / 1000
+
+
+LEVELS: Final = (
+    _level("in_queue"),
+    _level("scheduled"),
+    _level("stuck"),
+    LevelExport(
+        "support_oldest_waiting_enqueued_timestamp_seconds", "oldest_waiting",
+        "When the oldest leg that waits now entered the queue; absent when none waits.", _oldest,
+    ),
+)  # fmt: skip

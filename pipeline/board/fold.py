@@ -1,0 +1,195 @@
+"""State-log records in, current buckets out: a commit as a whole, absolute values overwritten by key.
+
+Source: architecture.md §2 (state log) and §4 (board). Pure: `now` is an argument, records come
+from whoever reads the log. It knows neither Kafka nor a definition of any metric.
+"""
+
+from typing import Final, NamedTuple, TypeAlias
+
+from pipeline.board.sums import LONGEST_MS, Sums, difference, negative, running_end
+from pipeline.metrics.buckets import DAY, LIVE, BucketKey, Cells, LevelValue
+from pipeline.metrics.definitions import Definitions
+from pipeline.metrics.windows import DAY_MS
+from pipeline.state.codec import BUCKETS, Header, StateLogError, decode_buckets, state_format
+
+SLACK_MS: Final = 60_000
+"""How far the clock may be set back before a window misses buckets."""
+DAYS_KEPT: Final = 33
+"""31 local days before today, and a day either way for time zones."""
+SWEEP_EVERY_MS: Final = 60_000
+
+SeriesKey: TypeAlias = tuple[str, str, tuple[str, ...]]
+"""(family, tenant, dimensions)"""
+
+
+class Source(NamedTuple):
+    """A partition of a state topic; it holds the state of the source partition of that number."""
+
+    stream: str
+    topic: str
+    partition: int
+
+
+class LogRecord(NamedTuple):
+    """A state-log record as read. `appended_at`: Kafka's append time, ms."""
+
+    offset: int
+    appended_at: int
+    header: Header
+    value: bytes
+
+
+class Position:
+    """What is known of one source: where it stands, and the values it last told.
+
+    `position` is the next log offset; -1 in the others means that no commit was seen yet.
+    `moved_at` is when the log last told of a higher `next_offset`, by append time.
+    """
+
+    def __init__(self) -> None:
+        self.position = -1
+        self.next_offset = -1
+        self.watermark = -1
+        self.committed_at = -1
+        self.moved_at = -1
+        self.is_caught_up = False
+        self.refused = ""
+        self.pending: list[bytes] = []
+        self.values: dict[BucketKey, Cells] = {}
+
+
+class Fold:
+    """The board's state. `now` (ms) chooses what is still of interest and where windows end."""
+
+    def __init__(self, definitions: Definitions, now: int) -> None:
+        self.positions: dict[Source, Position] = {}
+        self.series: dict[SeriesKey, Sums] = {}
+        self.levels: dict[SeriesKey, dict[Source, LevelValue]] = {}
+        self.end = running_end(now)
+        self._format = state_format(definitions.state_fingerprint)
+        self._swept_at = now
+        self._oldest = self._oldest_day = 0
+        self._set_horizon()
+
+    def expect(self, source: Source) -> Position:
+        """This source belongs to the board, which is not ready before it has caught up with it."""
+        return self.positions.setdefault(source, Position())
+
+    def take(self, source: Source, record: LogRecord) -> bool:
+        """Take in the next record of a source; True when a commit became visible with it.
+
+        Records below the source's position are replays and change nothing. A record of another
+        format, or an unreadable one, refuses the source for good.
+        """
+        place = self.expect(source)
+        if place.refused or record.offset < place.position:
+            return False
+        header = record.header
+        if header.format != self._format:
+            self.refuse(source, _other_format(header.format, self._format))
+            return False
+        if header.part.startswith("1/"):
+            place.pending.clear()
+        if header.kind == BUCKETS and not (header.is_slice and place.is_caught_up):
+            place.pending.append(record.value)
+        place.position = record.offset + 1
+        if not header.is_last_part:
+            return False
+        return self._commit(source, place, record)
+
+    def _commit(self, source: Source, place: Position, record: LogRecord) -> bool:
+        try:
+            changes = [change for raw in place.pending for change in decode_buckets(raw)]
+        except StateLogError as error:
+            self.refuse(source, f"record at or before offset {record.offset}: {error}")
+            return False
+        place.pending.clear()
+        for key, _, value in changes:
+            self._overwrite(source, place, key, value)
+        if record.header.next_offset > place.next_offset:
+            place.moved_at = record.appended_at
+        place.next_offset = record.header.next_offset
+        place.watermark = record.header.watermark
+        place.committed_at = record.appended_at
+        return True
+
+    def _overwrite(
+        self, source: Source, place: Position, key: BucketKey, value: Cells | LevelValue | None
+    ) -> None:
+        if value is None:  # has left the worker's memory, which erases nothing
+            return
+        grain, family, tenant, dims, start = key
+        if isinstance(value, LevelValue):
+            self.levels.setdefault((family, tenant, dims), {})[source] = value
+        elif self._is_kept(grain, start):
+            delta = difference(value, place.values.get(key, {}))
+            place.values[key] = value
+            self._add(key, delta)
+
+    def _add(self, key: BucketKey, delta: Cells) -> None:
+        grain, family, tenant, dims, start = key
+        series = (family, tenant, dims)
+        sums = self.series.get(series)
+        if sums is None:
+            sums = self.series[series] = Sums()
+        if grain == LIVE:
+            sums.add_live(start, delta, self.end)
+        else:
+            sums.add_day(start, delta)
+
+    def _is_kept(self, grain: str, start: int) -> bool:
+        """Everything ahead is kept: a callback scheduled for tonight counts in tonight's buckets."""
+        return start >= (self._oldest_day if grain == DAY else self._oldest)
+
+    def caught_up(self, source: Source) -> None:
+        """The source was read to the end its log had when it was opened."""
+        self.expect(source).is_caught_up = True
+
+    def refuse(self, source: Source, reason: str) -> None:
+        """Take in nothing more of this source; its last numbers stay and grow old."""
+        place = self.expect(source)
+        place.refused = place.refused or reason
+        place.pending.clear()
+
+    def forget(self, source: Source) -> None:
+        """The log was made anew: nothing it told before holds."""
+        place = self.positions.pop(source, Position())
+        for key, cells in place.values.items():
+            self._add(key, negative(cells))
+        for told in self.levels.values():
+            told.pop(source, None)
+        self.expect(source)
+
+    def advance(self, now: int) -> None:
+        """Move the windows to `now`, and let go of what no window reaches any more."""
+        end = running_end(now)
+        if end != self.end:
+            for sums in self.series.values():
+                sums.move(self.end, end)
+            self.end = end
+        if now - self._swept_at >= SWEEP_EVERY_MS:
+            self._swept_at = now
+            self._sweep()
+
+    def _set_horizon(self) -> None:
+        """Never moves back, so what was let go is not half counted later."""
+        self._oldest = max(self._oldest, self.end - LONGEST_MS - SLACK_MS)
+        self._oldest_day = max(self._oldest_day, self.end // DAY_MS * DAY_MS - DAYS_KEPT * DAY_MS)
+
+    def _sweep(self) -> None:
+        self._set_horizon()
+        for sums in self.series.values():
+            sums.drop_before(self._oldest, self._oldest_day)
+        for series in [key for key, sums in self.series.items() if not (sums.live or sums.days)]:
+            del self.series[series]
+        for place in self.positions.values():
+            stale = [key for key in place.values if not self._is_kept(key[0], key[4])]
+            for key in stale:
+                del place.values[key]
+
+
+def _other_format(found: str, ours: str) -> str:
+    return (
+        f"its log has format {found}, this board reads {ours}: give board and worker the same"
+        " definitions file (thresholds and time zones), or rebuild the stream"
+    )
