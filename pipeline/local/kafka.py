@@ -23,6 +23,7 @@ from pipeline.local.jars import LocalKafkaError, Say, ensure_jars, java
 from pipeline.settings import Kafka
 
 HOST = "127.0.0.1"
+PORTS = range(15000, 32000)  # below the range for outgoing connections, which begins at 32768
 STOP_SECONDS = 20.0
 TAIL_LINES = 25
 
@@ -226,14 +227,26 @@ class LocalKafka:
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind((HOST, 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Free ports that no outgoing connection is given.
+
+    From the system's own range a client that reconnects while the broker is down may be given the broker's
+    port as its source, connect to itself, and keep the broker from coming back.
+    """
+    ports: list[int] = []
+    while len(ports) < count:
+        port = PORTS[secrets.randbelow(len(PORTS))]
+        if port not in ports and _binds(port):
+            ports.append(port)
+    return ports
+
+
+def _binds(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
 
 
 def _accepts(port: int) -> bool:
