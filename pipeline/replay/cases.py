@@ -31,6 +31,7 @@ class Line(NamedTuple):
     offset: int
     timestamp: int | None
     value: bytes
+    key: bytes | None = None
 
 
 class Verdict(NamedTuple):

@@ -19,11 +19,16 @@ LATE = "late"
 
 
 class Contacts:
-    """Chains by key `tenant|initial_contact_id`, and the alarm clock of their horizons."""
+    """Chains by key `tenant|initial_contact_id`, and the alarm clock of their horizons.
+
+    `parted` holds the last values of chains that changed and left since the last commit: catching
+    up, one commit spans days of event time, and history must not miss what came and went in it.
+    """
 
     def __init__(self, ledger: Ledger, bounds_ms: tuple[int, ...], horizons: Horizons) -> None:
         self.chains: dict[str, Chain] = {}
         self.changed: set[str] = set()
+        self.parted: list[tuple[str, Chain]] = []
         self._ledger = ledger
         self._bounds_ms = bounds_ms
         self._horizons = horizons
@@ -149,6 +154,8 @@ class Contacts:
         """Leave memory: what is counted stays counted, what is a level goes."""
         self._ledger.post_levels(_tenant(key), contributions(chain, self._bounds_ms), -1, watermark)
         del self.chains[key]
+        if key in self.changed:
+            self.parted.append((key, chain))
         self.changed.add(key)
 
     def restore(self, watermark: int) -> None:

@@ -35,7 +35,8 @@ class Ledger:
     """Sparse vectors by bucket key, level lists by (family, tenant, dims), and what changed.
 
     `changed` maps a key to the cause of its last change ('' is the ordinary course); `gone`
-    holds the keys that left memory at their horizon since the last commit.
+    holds the keys that left memory at their horizon since the last commit, `parted` the last
+    values of those among them that had changed since: readers have not seen these yet.
     """
 
     def __init__(self, definitions: Definitions, horizons: Horizons) -> None:
@@ -43,6 +44,7 @@ class Ledger:
         self.levels: dict[LevelKey, Level] = {}
         self.changed: dict[BucketKey, str] = {}
         self.gone: set[BucketKey] = set()
+        self.parted: list[tuple[BucketKey, str, Cells]] = []
         self._definitions = definitions
         self._horizons = horizons
         self._live_deltas: dict[_Series, Cells] = {}
@@ -162,8 +164,10 @@ class Ledger:
             or (key[0] == DAY and key[4] <= day_edge and key[1] != LATE.name)
         ]
         for key in stale:
-            del self.buckets[key]
-            self.changed.pop(key, None)
+            cells = self.buckets.pop(key)
+            cause = self.changed.pop(key, None)
+            if cause is not None:
+                self.parted.append((key, cause, cells))
             self.gone.add(key)
 
     def value(self, key: BucketKey) -> Cells | LevelValue | None:

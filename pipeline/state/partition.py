@@ -26,6 +26,8 @@ class Record(Protocol):
     def timestamp(self) -> int | None: ...
     @property
     def value(self) -> bytes | None: ...
+    @property
+    def key(self) -> bytes | None: ...
 
 
 class DeadLetter(NamedTuple):
@@ -35,6 +37,7 @@ class DeadLetter(NamedTuple):
     timestamp: int | None
     value: bytes
     rejected: Rejected
+    key: bytes | None = None
 
 
 class Applied(NamedTuple):
@@ -88,7 +91,7 @@ class Partition:
             if appended is not None and appended > latest_append:
                 latest_append = appended
             if isinstance(event, Rejected):
-                dead_letters.append(DeadLetter(offset, appended, record.value or b"", event))
+                dead_letters.append(DeadLetter(offset, appended, record.value or b"", event, record.key))
                 continue
             if isinstance(event, Ignored):
                 ignored += 1

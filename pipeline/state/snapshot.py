@@ -52,6 +52,7 @@ class Snapshot:
         self._bucket_keys: Iterator[BucketKey] = iter(())
         self._began_at: int | None = None
         self._is_running = False
+        self._is_begun = False
 
     def draft(self, partition: Partition) -> Drafts:
         """Everything changed since the last commit, and a slice of about as many bytes.
@@ -71,10 +72,13 @@ class Snapshot:
         return Drafts(records, self.restore_from)
 
     def written(self, first_offset: int) -> None:
-        """The commit is in the log, its first record at `first_offset`."""
-        if self._began_at is None:
-            self._began_at = first_offset
-        if not self._is_running:
+        """The commit is in the log, its first record at `first_offset`.
+
+        A commit without changes neither begins nor ends a cycle: it holds no state.
+        """
+        if self._is_begun:
+            self._began_at, self._is_begun = first_offset, False
+        if not self._is_running and self._began_at is not None:
             self.restore_from = self._began_at
             self.cycles += 1
             self._began_at = None
@@ -82,7 +86,7 @@ class Snapshot:
     def _begin(self, partition: Partition) -> None:
         self._keys = iter(list(partition.contacts.chains))
         self._bucket_keys = iter(partition.ledger.keys())
-        self._is_running = True
+        self._is_running = self._is_begun = True
 
     def _slice(self, partition: Partition, budget: int, written: set[str | BucketKey]) -> list[Draft]:
         records: list[Draft] = []
@@ -119,12 +123,17 @@ def _joined(records: list[Draft]) -> list[Draft]:
 def _take_changes(
     partition: Partition,
 ) -> tuple[list[tuple[str, Chain | None]], list[tuple[BucketKey, str, Cells | LevelValue | None]]]:
+    """The last values of what left memory come first, so that the absence behind them holds."""
     contacts, ledger = partition.contacts, partition.ledger
     get = contacts.chains.get
-    changed = [(key, get(key)) for key in contacts.changed]
-    buckets = [(key, cause, ledger.value(key)) for key, cause in ledger.changed.items()]
+    changed: list[tuple[str, Chain | None]] = [*contacts.parted]
+    changed += [(key, get(key)) for key in contacts.changed]
+    buckets: list[tuple[BucketKey, str, Cells | LevelValue | None]] = [*ledger.parted]
+    buckets += [(key, cause, ledger.value(key)) for key, cause in ledger.changed.items()]
     buckets += [(key, "", None) for key in ledger.gone if key not in ledger.buckets]
     contacts.changed.clear()
+    contacts.parted.clear()
     ledger.changed.clear()
+    ledger.parted.clear()
     ledger.gone.clear()
     return changed, buckets

@@ -1,0 +1,155 @@
+"""Read the state log of one partition back into memory, or refuse the partition.
+
+Source: architecture.md §2 (Open, Refuse) and the Faust guide §5.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any, Final, NamedTuple
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from pipeline.kafka.clients import Clients, running
+from pipeline.state.codec import Header, StateLogError, read_header
+from pipeline.state.partition import Partition
+from pipeline.state.restore import load
+
+FIRST_STRIDE: Final = 16
+FETCH_BYTES: Final = 8 << 20
+
+
+class RefusedError(Exception):
+    """A partition must stay closed; `command` is what helps."""
+
+    def __init__(self, reason: str, command: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.command = command
+
+
+class Source(NamedTuple):
+    """One source partition and where its state, its offsets and its dead letters go."""
+
+    stream: str
+    topic: str
+    log_topic: str
+    dead_letter_topic: str
+    group: str
+    format: str
+    version: str
+    partition: int = -1
+    partitions: int = 0
+    epoch: int = 1
+    floor: int = 0
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """For log lines."""
+        return {"topic": self.topic, "partition": self.partition}
+
+
+class Position(NamedTuple):
+    """Where the log stands: `restore_from` of its last header (−1: none), records read."""
+
+    restore_from: int
+    records: int
+
+
+async def read_log(clients: Clients, source: Source, state: Partition) -> Position:
+    """Load the state; call only after the producer is started, or the end is not final.
+
+    Raises RefusedError, StateLogError, and what the client raises.
+    """
+    log_tp = TopicPartition(source.log_topic, source.partition)
+    source_tp = TopicPartition(source.topic, source.partition)
+    consumer = clients.aio_consumer(max_partition_fetch_bytes=FETCH_BYTES)
+    async with running(consumer):
+        begin = await consumer.beginning_offsets([log_tp, source_tp])
+        end = await consumer.end_offsets([log_tp, source_tp])
+        consumer.assign([log_tp])
+        header = await last_header(consumer, log_tp, begin[log_tp], end[log_tp])
+        if header is None:
+            if begin[log_tp] > 0 and end[log_tp] > 0:
+                raise RefusedError("the state log has been cut and holds no header", _rebuild(source))
+            return Position(-1, 0)
+        first = _check_log(source, header, begin[log_tp])
+        _check_source(source, header, begin[source_tp], end[source_tp])
+        count = 0
+        batch: list[tuple[str, bytes]] = []
+        async for record in _scan(consumer, log_tp, first, end[log_tp]):
+            batch.append((read_header(record.headers).kind, record.value))
+            count += 1
+        load(state, header, batch)
+        return Position(header.restore_from, count)
+
+
+def _check_log(source: Source, header: Header, begin: int) -> int:
+    if header.format != source.format:
+        raise RefusedError(
+            f"the state log is in format {header.format}, this worker writes {source.format} "
+            "(another version, or time zones or thresholds were declared anew)",
+            f"restore the former definitions, or {_rebuild(source)}",
+        )
+    if header.partitions != source.partitions:
+        raise RefusedError(
+            f"the state log was written for {header.partitions} partitions, "
+            f"{source.topic} has {source.partitions}",
+            _rebuild(source),
+        )
+    first = max(header.restore_from, 0)
+    if begin > first:
+        raise RefusedError(
+            f"state-log records from offset {first} on are needed, the log begins at {begin}",
+            _rebuild(source),
+        )
+    return first
+
+
+def _check_source(source: Source, header: Header, begin: int, end: int) -> None:
+    if end < header.next_offset:
+        raise RefusedError(
+            f"{source.topic} ends at offset {end}, below the next offset {header.next_offset}: "
+            "the topic was created anew",
+            _rebuild(source),
+        )
+    if begin > header.next_offset:
+        raise RefusedError(
+            f"events from offset {header.next_offset} to {begin - 1} were deleted unread",
+            _rebuild(source),
+        )
+
+
+def _rebuild(source: Source) -> str:
+    return f"pulse rebuild --stream {source.stream} --since YYYY-MM-DD"
+
+
+async def last_header(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int) -> Header | None:
+    """The header of the last committed record; steps back over markers and aborted records.
+
+    Raises StateLogError when a record is not ours.
+    """
+    stride = FIRST_STRIDE
+    while end > begin:
+        start = max(begin, end - stride)
+        last = None
+        async for record in _scan(consumer, tp, start, end):
+            last = record
+        if last is not None:
+            try:
+                return read_header(last.headers)
+            except StateLogError as error:
+                raise StateLogError(f"{tp.topic}/{tp.partition} at {last.offset}: {error}") from None
+        if start == begin:
+            return None
+        stride *= 4
+    return None
+
+
+async def _scan(consumer: AIOKafkaConsumer, tp: TopicPartition, start: int, end: int) -> AsyncIterator[Any]:
+    """Committed records from `start`; ends by position, since the last ones may be markers."""
+    consumer.seek(tp, start)
+    while await consumer.position(tp) < end:
+        for records in (await consumer.getmany(tp, timeout_ms=200)).values():
+            for record in records:
+                if record.offset < end:
+                    yield record
