@@ -5,6 +5,7 @@ is read by `stay.py`, what they count by `contact_metrics.py`.
 """
 
 from bisect import insort
+
 from msgspec import Struct
 
 from pipeline.events.call import DELETED, VOIDED, CallEvent, CallFact, fact_order
@@ -59,12 +60,13 @@ def leg_of(chain: Chain, event: CallEvent) -> Leg | None:
 
 
 def is_known(chain: Chain, event: CallEvent) -> bool:
-    """Whether the event can change nothing but `touched_at`: same name, same content, or void."""
+    """Whether the event can change nothing: its name and content, its voids, or more are known."""
     fact = event.fact
     if event.voids and event.voids not in chain.voids:
         return False
     if fact.kind >= VOIDED:
-        return fact.kind == VOIDED or chain.deleted_at >= fact.at
+        known_at = chain.touched_at if fact.kind == VOIDED else chain.deleted_at
+        return known_at >= fact.at
     name = fact.name
     for leg in chain.legs:
         for known in leg.facts:
