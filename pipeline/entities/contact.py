@@ -59,6 +59,27 @@ def leg_of(chain: Chain, event: CallEvent) -> Leg | None:
     return None
 
 
+def only_leg(chain: Chain, event: CallEvent) -> Leg | None:
+    """The leg of a chain that has, with this event, just one, when nothing else is at stake.
+
+    None: several legs, voids, erasure or a name known with other content; use `merge`.
+    """
+    if event.voids or chain.voids or chain.deleted_at or event.fact.kind >= VOIDED:
+        return None
+    if not chain.legs:
+        leg = Leg(event.contact, event.leg, [])
+        chain.legs.append(leg)
+        return leg
+    leg = chain.legs[0]
+    if len(chain.legs) > 1 or leg.leg != event.leg or leg.contact != event.contact:
+        return None
+    name = event.fact.name
+    for fact in leg.facts:
+        if fact.name == name:
+            return None
+    return leg
+
+
 def is_known(chain: Chain, event: CallEvent) -> bool:
     """Whether the event can change nothing: its name and content, its voids, or more are known."""
     fact = event.fact
@@ -81,8 +102,7 @@ def merge(chain: Chain, event: CallEvent) -> None:
     Law: any order, any repetition, any split of the same events gives an equal chain.
     """
     fact = event.fact
-    latest = fact.at if fact.instant is None else max(fact.at, fact.instant)
-    chain.touched_at = max(chain.touched_at, latest)
+    touch(chain, fact)
     if event.voids and event.voids not in chain.voids:
         insort(chain.voids, event.voids)
         for leg in chain.legs:
@@ -93,6 +113,14 @@ def merge(chain: Chain, event: CallEvent) -> None:
             leg.facts = []
     elif fact.kind != VOIDED:
         _merge_fact(chain, event)
+
+
+def touch(chain: Chain, fact: CallFact) -> None:
+    """Remember the latest instant any event named."""
+    latest = fact.at
+    if fact.instant is not None and fact.instant > latest:
+        latest = fact.instant
+    chain.touched_at = max(chain.touched_at, latest)
 
 
 def _merge_fact(chain: Chain, event: CallEvent) -> None:
@@ -113,6 +141,11 @@ def _merge_fact(chain: Chain, event: CallEvent) -> None:
                     return
                 other.facts.remove(known)
                 break
+    insert(leg, fact)
+
+
+def insert(leg: Leg, fact: CallFact) -> None:
+    """Put a fact whose name the leg does not have in its place."""
     if not leg.facts or leg.facts[-1].at < fact.at:
         leg.facts.append(fact)
     else:

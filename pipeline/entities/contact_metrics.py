@@ -35,7 +35,11 @@ def contributions(chain: Chain, bounds_ms: tuple[int, ...]) -> list[Contribution
 
 def leg_contributions(leg: Leg, bounds_ms: tuple[int, ...]) -> list[Contribution]:
     """What one leg adds, in a fixed order of families."""
-    stay = read_leg(leg)
+    return stay_contributions(leg, read_leg(leg), bounds_ms)
+
+
+def stay_contributions(leg: Leg, stay: Stay | None, bounds_ms: tuple[int, ...]) -> list[Contribution]:
+    """The same for a leg already read."""
     if stay is None:
         return []
     if stay.contradiction:

@@ -26,6 +26,7 @@ BOT_ANSWERED: Final = 12
 INBOUND: Final = DIRECTIONS.index("inbound")
 VOICE: Final = CHANNELS.index("voice")
 _NOT_HUMAN: Final = 2
+_STILL_ON: Final = (0, ANSWERED, BOT_ANSWERED)
 
 
 class Stay(Struct, gc=False):
@@ -33,6 +34,7 @@ class Stay(Struct, gc=False):
 
     `began_at` is the leg's beginning: the earlier of `queued`'s time and `enqueued_at`, else
     `initiated`. `outcome` 0 = not left; for a leg that was never queued it is 0 or an answer.
+    `is_open`: in a menu, in a queue, or in a talk that has not ended.
     `was_in_queue` is False for unqueued legs and for a scheduled one given up before its turn.
     """
 
@@ -58,11 +60,11 @@ class Stay(Struct, gc=False):
         return self.left_at - self.enqueued_at
 
 
-def read_leg(leg: Leg) -> Stay | None:
+def read_leg(leg: Leg) -> Stay | None:  # noqa: C901, PLR0912 - one pass, the hottest of all
     """The stay, or None without a first fact (`initiated`, `queued` or `answered`)."""
     queued = answered = initiated = ended = leave = None
-    enqueued_at = None
-    channel = direction = 0
+    enqueued_at = began_at = left_at = None
+    channel = direction = outcome = 0
     for fact in leg.facts:
         kind = fact.kind
         if not channel:
@@ -78,54 +80,46 @@ def read_leg(leg: Leg) -> Stay | None:
             enqueue = fact.at if fact.instant is None else fact.instant
             if enqueued_at is None or enqueue < enqueued_at:
                 queued, enqueued_at = fact, enqueue
-        elif kind == INITIATED:
-            initiated = initiated or fact
         elif kind == ENDED:
             ended = ended or fact
-    if queued is None and answered is None and initiated is None:
-        return None
-    began_at = initiated.at if initiated else None
+        elif kind == INITIATED:
+            initiated = initiated or fact
     queue = ""
-    if queued is not None and enqueued_at is not None:
-        began_at = min(queued.at, enqueued_at)
+    if queued is not None:
+        began_at = queued.at if queued.instant is None else min(queued.at, queued.instant)
         queue = queued.queue or ""
     elif answered is not None:
         queue = answered.queue or ""
-    outcome, left_at = _leave(leave, queued, ended)
+    elif initiated is None:
+        return None
+    if began_at is None and initiated is not None:
+        began_at = initiated.at
+    if leave is not None:
+        outcome, left_at = leave.kind, leave.at
+        if outcome == ANSWERED and leave.detail >= _NOT_HUMAN:
+            outcome = BOT_ANSWERED
+    elif queued is not None and ended is not None:
+        outcome, left_at = ABANDONED, ended.at
     stay = Stay(
         queue,
         CHANNELS[channel or VOICE],
-        direction in (0, INBOUND) or (queued is not None and queued.detail == CALLBACK),
+        direction <= INBOUND or (queued is not None and queued.detail == CALLBACK),
         began_at,
         enqueued_at,
         outcome,
         left_at,
         enqueued_at is not None and (left_at is None or left_at >= enqueued_at),
-        _is_open(outcome, ended),
+        ended is None and outcome in _STILL_ON,
         queued,
         answered,
         ended,
     )
-    stay.contradiction = _contradiction(stay, leg.is_stale)
+    if left_at is not None or ended is not None or leg.is_stale:
+        stay.contradiction = _contradiction(stay, is_stale=leg.is_stale)
     return stay
 
 
-def _leave(leave: CallFact | None, queued: CallFact | None, ended: CallFact | None) -> tuple[int, int | None]:
-    if leave is not None:
-        if leave.kind == ANSWERED and leave.detail >= _NOT_HUMAN:
-            return BOT_ANSWERED, leave.at
-        return leave.kind, leave.at
-    if queued is not None and ended is not None:
-        return ABANDONED, ended.at
-    return 0, None
-
-
-def _is_open(outcome: int, ended: CallFact | None) -> bool:
-    """In a menu, in a queue, or in a talk that has not ended."""
-    return ended is None and outcome in (0, ANSWERED, BOT_ANSWERED)
-
-
-def _contradiction(stay: Stay, is_stale: bool) -> str:
+def _contradiction(stay: Stay, *, is_stale: bool) -> str:
     began, left, ended, answered = stay.began_at, stay.left_at, stay.ended, stay.answered
     if began is not None:
         if left is not None and left < began:

@@ -94,8 +94,9 @@ class BatchConsumer(driver.Consumer):
     def _new_consumer_thread(self) -> BatchThread:
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def getmany(  # noqa: ASYNC109 - the signature is Faust's
-        self, timeout: float
+    async def getmany(
+        self,
+        timeout: float,  # noqa: ASYNC109 - the signature is Faust's
     ) -> AsyncIterator[tuple[TP, BatchMessage]]:
         generation = self.app.consumer_generation_id
         records, _ = await self._wait_next_records(timeout)

@@ -5,13 +5,34 @@ Source: architecture.md §2 (horizons, late) and §3. The only clock is the wate
 
 from heapq import heappop, heappush
 
-from pipeline.entities.contact import Chain, Leg, is_known, leg_of, merge, new_chain
-from pipeline.entities.contact_metrics import contributions, leg_contributions
-from pipeline.entities.stay import read_leg
-from pipeline.events.call import DELETED, STREAM, CallEvent
+from pipeline.entities.contact import (
+    Chain,
+    Leg,
+    insert,
+    is_known,
+    merge,
+    new_chain,
+    only_leg,
+    touch,
+)
+from pipeline.entities.contact_metrics import (
+    contributions,
+    leg_contributions,
+    stay_contributions,
+)
+from pipeline.entities.stay import Stay, read_leg
+from pipeline.events.call import (
+    CALLBACK_REQUESTED,
+    DELETED,
+    ENDED,
+    INITIATED,
+    STREAM,
+    CallEvent,
+    CallFact,
+)
 from pipeline.metrics.buckets import Contribution
 from pipeline.state.ledger import Ledger
-from pipeline.state.retention import Horizons, due_at, stale_at
+from pipeline.state.retention import Horizons, due_at, leg_due_at, stale_at
 
 APPLIED = "applied"
 DUPLICATE = "duplicate"
@@ -41,33 +62,63 @@ class Contacts:
 
     def apply(self, event: CallEvent, watermark: int) -> str:
         """Take in one event: APPLIED, DUPLICATE or LATE. Alarms up to `watermark` have rung."""
-        key = event.key
+        key, fact = event.key, event.fact
         chain = self.chains.get(key)
         if chain is None:
-            if event.fact.at <= watermark - self._horizons.contact_ms:
-                self._ledger.post_late(_tenant(key), STREAM, event.fact.at, 0)
+            if fact.at <= watermark - self._horizons.contact_ms:
+                self._ledger.post_late(_tenant(key), STREAM, fact.at, 0)
                 return LATE
             chain = self.chains[key] = new_chain()
         elif is_known(chain, event):
             return DUPLICATE
         self.changed.add(key)
-        before, after = self._merge(chain, event)
-        if before != after:
-            self._post(key, before, after, _cause(event), watermark, event.fact.at)
-        self._set_alarm(key, chain, watermark)
+        leg = only_leg(chain, event)
+        if leg is None:
+            self._merge(key, chain, event, watermark)
+            self._set_alarm(key, chain, due_at(chain, self._horizons), watermark)
+            return APPLIED
+        touch(chain, fact)
+        insert(leg, fact)
+        stay = read_leg(leg)
+        before = self._before(leg, stay, fact)
+        if before is not None:
+            self._post(key, before, stay_contributions(leg, stay, self._bounds_ms), "", watermark, fact.at)
+        if stay is not None and stay.outcome == CALLBACK_REQUESTED:
+            due = due_at(chain, self._horizons)
+        else:
+            due, _ = leg_due_at(leg, stay, chain.touched_at, self._horizons)
+        if due != chain.due_at:
+            self._set_alarm(key, chain, due, watermark)
         return APPLIED
 
-    def _merge(self, chain: Chain, event: CallEvent) -> tuple[list[Contribution], list[Contribution]]:
+    def _before(self, leg: Leg, stay: Stay | None, fact: CallFact) -> list[Contribution] | None:
+        """What the leg counted before `fact`, or None when `fact` cannot change what it counts.
+
+        A leg that has left is not changed by its end; a leg in the menu counted nothing.
+        """
+        facts = leg.facts
+        if len(facts) == 1 or (len(facts) == 2 and facts[0].kind == INITIATED and stay is not None):
+            return [] if fact.kind < ENDED else None
+        if (
+            fact.kind == ENDED
+            and stay is not None
+            and stay.outcome
+            and not stay.contradiction
+            and stay.left_at != fact.at
+        ):
+            return None
+        others = Leg(leg.contact, leg.leg, [each for each in facts if each is not fact])
+        others.is_stale = leg.is_stale
+        return leg_contributions(others, self._bounds_ms)
+
+    def _merge(self, key: str, chain: Chain, event: CallEvent, watermark: int) -> None:
+        """The general case: several legs, corrections, erasure."""
         bounds = self._bounds_ms
-        if event.voids or event.fact.kind == DELETED or chain.voids or _is_renamed(chain, event):
-            before = contributions(chain, bounds)
-            merge(chain, event)
-            return before, contributions(chain, bounds)
-        leg = leg_of(chain, event)
-        before = leg_contributions(leg, bounds) if leg is not None else []
+        before = contributions(chain, bounds)
         merge(chain, event)
-        leg = leg or leg_of(chain, event)
-        return before, leg_contributions(leg, bounds) if leg is not None else []
+        after = contributions(chain, bounds)
+        if before != after:
+            self._post(key, before, after, _cause(event), watermark, event.fact.at)
 
     def _post(
         self,
@@ -78,22 +129,22 @@ class Contacts:
         watermark: int,
         at: int,
     ) -> None:
-        added = list(after)
-        removed = []
-        for part in before:
-            if part in added:
-                added.remove(part)
-            else:
-                removed.append(part)
+        added, removed = after, before
+        if before:
+            added, removed = list(after), []
+            for part in before:
+                if part in added:
+                    added.remove(part)
+                else:
+                    removed.append(part)
         tenant = _tenant(key)
-        kept_out = self._ledger.post(tenant, removed, -1, cause, watermark)
+        kept_out = self._ledger.post(tenant, removed, -1, cause, watermark) if removed else 0
         kept_out += self._ledger.post(tenant, added, 1, cause, watermark)
         if kept_out:
             self._ledger.post_late(tenant, STREAM, at, 1)
 
-    def _set_alarm(self, key: str, chain: Chain, watermark: int) -> None:
+    def _set_alarm(self, key: str, chain: Chain, due: int, watermark: int) -> None:
         """Every chain keeps one alarm at most `_look_ms` ahead; a sooner due one gets another."""
-        due = due_at(chain, self._horizons)
         known = chain.due_at
         if due == known:
             return
@@ -175,9 +226,3 @@ def _cause(event: CallEvent) -> str:
     if event.fact.kind == DELETED:
         return "deleted"
     return "corrected" if event.voids else ""
-
-
-def _is_renamed(chain: Chain, event: CallEvent) -> bool:
-    """The same name is known with other content: another leg may lose it."""
-    name = event.fact.name
-    return any(fact.name == name for leg in chain.legs for fact in leg.facts)

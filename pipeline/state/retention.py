@@ -5,7 +5,7 @@ Source: architecture.md §2 Horizons; docs/decisions/0003-when-a-contact-leaves-
 
 from typing import Final, NamedTuple
 
-from pipeline.entities.contact import Chain
+from pipeline.entities.contact import Chain, Leg
 from pipeline.entities.stay import Stay, read_leg
 from pipeline.events.call import ANSWERED, CALLBACK_REQUESTED
 from pipeline.metrics.windows import BUCKET_MS
@@ -40,32 +40,36 @@ def due_at(chain: Chain, horizons: Horizons) -> int:
     """When the chain must be looked at: to mark a leg stale, or to leave memory. 10 s steps."""
     if chain.deleted_at or not chain.legs:
         return _step(chain.touched_at + horizons.quarantine_ms)
-    touched = chain.touched_at
-    leave = touched + horizons.contact_ms
-    look: int | None = None
-    requested_at = -1
-    human_at = -1
-    for leg in chain.legs:
-        stay = read_leg(leg)
-        if stay is None:
-            leave = max(leave, touched + horizons.quarantine_ms)
-            continue
-        stale = stale_at(stay, horizons)
-        if stale is not None and not leg.is_stale:
-            look = stale if look is None else min(look, stale)
-        elif stale is not None:
-            leave = max(leave, stale + horizons.quarantine_ms)
-        elif stay.contradiction:
-            leave = max(leave, touched + horizons.quarantine_ms)
-        elif stay.is_open:
-            leave = max(leave, touched + horizons.stale_ms)
-        if stay.outcome == CALLBACK_REQUESTED:
-            requested_at = max(requested_at, stay.left_at or 0)
-        elif stay.outcome == ANSWERED:
-            human_at = max(human_at, stay.left_at or 0)
-    if requested_at > human_at:
-        leave = max(leave, touched + horizons.callback_ms)
-    return _step(leave if look is None else look)
+    stays = [(leg, read_leg(leg)) for leg in chain.legs]
+    due = [leg_due_at(leg, stay, chain.touched_at, horizons) for leg, stay in stays]
+    look = min((at for at, is_look in due if is_look), default=None)
+    if look is not None:
+        return look
+    leave = max(at for at, _ in due)
+    requested = [stay.left_at or 0 for _, stay in stays if stay and stay.outcome == CALLBACK_REQUESTED]
+    human = [stay.left_at or 0 for _, stay in stays if stay and stay.outcome == ANSWERED]
+    if requested and max(requested) > max(human, default=-1):
+        leave = max(leave, _step(chain.touched_at + horizons.callback_ms))
+    return leave
+
+
+def leg_due_at(leg: Leg, stay: Stay | None, touched_at: int, horizons: Horizons) -> tuple[int, bool]:
+    """When one leg wants a look, and whether it is to mark it stale (else: it may leave).
+
+    A promised callback is the chain's business, not the leg's.
+    """
+    if stay is None:
+        return _step(touched_at + horizons.quarantine_ms), False
+    stale = stale_at(stay, horizons)
+    if stale is not None:
+        if not leg.is_stale:
+            return _step(stale), True
+        return _step(stale + horizons.quarantine_ms), False
+    if stay.contradiction:
+        return _step(touched_at + horizons.quarantine_ms), False
+    if stay.is_open:
+        return _step(touched_at + horizons.stale_ms), False
+    return _step(touched_at + horizons.contact_ms), False
 
 
 def _step(at: int) -> int:
