@@ -5,7 +5,8 @@ the next scrape. Timestamps are exported rather than ages, so a stuck board show
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final, TypeAlias
 
 import structlog
@@ -58,30 +59,22 @@ def _quarantined(snapshot: Snapshot) -> Metric:
     return family
 
 
-def _late(name: str, text: str, counter: str) -> Build:
-    cell = LATE.cell(counter)
-
-    def build(snapshot: Snapshot) -> Metric:
-        family = GaugeMetricFamily(name, text, labels=["tenant", "stream"])
-        streams = {f.source.stream for f in snapshot.freshness}
-        known = {(tenant, stream) for tenant in snapshot.tenants for stream in streams}
-        for key in sorted(known | set(snapshot.late)):
-            family.add_metric(key, snapshot.late.get(key, {}).get(cell, 0))
-        return family
-
-    return build
+def _late(name: str, text: str, counter: str, snapshot: Snapshot) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=["tenant", "stream"])
+    streams = {f.source.stream for f in snapshot.freshness}
+    known = {(tenant, stream) for tenant in snapshot.tenants for stream in streams}
+    for key in sorted(known | set(snapshot.late)):
+        family.add_metric(key, snapshot.late.get(key, {}).get(LATE.cell(counter), 0))
+    return family
 
 
-def _by_source(name: str, text: str, read: Callable[[Freshness], float | None]) -> Build:
-    def build(snapshot: Snapshot) -> Metric:
-        family = GaugeMetricFamily(name, text, labels=SOURCE_LABELS)
-        for each in snapshot.freshness:
-            value = read(each)
-            if value is not None:
-                family.add_metric([each.source.stream, str(each.source.partition)], value)
-        return family
-
-    return build
+def _by_source(name: str, text: str, read: Callable[[Freshness], float | None], snapshot: Snapshot) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=SOURCE_LABELS)
+    for each in snapshot.freshness:
+        value = read(each)
+        if value is not None:
+            family.add_metric([each.source.stream, str(each.source.partition)], value)
+    return family
 
 
 def _instant(at: int) -> float | None:
@@ -104,73 +97,86 @@ def _made_at(snapshot: Snapshot) -> Metric:
     return GaugeMetricFamily("pulse_snapshot_timestamp_seconds", text, value=snapshot.now / 1000)
 
 
-BUILDS: Final[tuple[Build, ...]] = (
-    *((lambda snapshot, export=export: _windowed(export, snapshot)) for export in WINDOWED),
-    *((lambda snapshot, export=export: _level(export, snapshot)) for export in LEVELS),
-    _quarantined,
-    _late("pulse_events_late_today", "Events that came behind the horizon, dated today.", "events"),
-    _late(
-        "pulse_contributions_late_today",
-        "Events, dated today, of which a part came too late for its bucket.",
-        "contributions",
-    ),
-    _by_source(
+BY_SOURCE: Final[tuple[tuple[str, str, Callable[[Freshness], float | None]], ...]] = (
+    (
         "pulse_watermark_timestamp_seconds",
         "Highest event time applied; absent while a partition is idle.",
         lambda f: None if f.is_idle else _instant(f.watermark),
     ),
-    _by_source(
+    (
         "pulse_state_log_append_timestamp_seconds",
         "When the newest commit the board has read was appended.",
         lambda f: _instant(f.committed_at),
     ),
-    _by_source(
-        "pulse_state_log_position", "Next state-log offset the board reads.", lambda f: _offset(f.position)
-    ),
-    _by_source(
+    ("pulse_state_log_position", "Next state-log offset the board reads.", lambda f: _offset(f.position)),
+    (
         "pulse_source_next_offset",
         "Next offset of the source partition: every event below it is in the numbers.",
         lambda f: _offset(f.next_offset),
     ),
-    _by_source(
+    (
         "pulse_board_caught_up",
         "1 when the board has read the partition's log to its end.",
         lambda f: int(f.is_caught_up),
     ),
-    _by_source(
+    (
         "pulse_board_refused",
         "1 when the board cannot read the partition's log; /readyz says why.",
         lambda f: int(bool(f.refused)),
     ),
-    _definitions,
-    _made_at,
 )
+
+FAMILIES: Final[dict[str, Build]] = {
+    **{export.name: partial(_windowed, export) for export in WINDOWED},
+    **{export.name: partial(_level, export) for export in LEVELS},
+    "support_quarantined": _quarantined,
+    "pulse_events_late_today": partial(
+        _late, "pulse_events_late_today", "Events that came behind the horizon, dated today.", "events"
+    ),
+    "pulse_contributions_late_today": partial(
+        _late,
+        "pulse_contributions_late_today",
+        "Events, dated today, of which a part came too late for its bucket.",
+        "contributions",
+    ),
+    **{name: partial(_by_source, name, text, read) for name, text, read in BY_SOURCE},
+    "pulse_definitions_info": _definitions,
+    "pulse_snapshot_timestamp_seconds": _made_at,
+}
 
 
 class SnapshotCollector(Collector):
     """Answers from the snapshot it is shown; a family that fails is left out and counted."""
 
-    def __init__(self, snapshot: Callable[[], Snapshot], builds: tuple[Build, ...] = BUILDS) -> None:
+    def __init__(self, snapshot: Callable[[], Snapshot], families: Mapping[str, Build] = FAMILIES) -> None:
         self._snapshot = snapshot
-        self._builds = builds
+        self._families = families
         self._errors = 0
+        self._failing: set[str] = set()
 
     def describe(self) -> Iterable[Metric]:
         """The families by name, without a snapshot: registering must not collect."""
-        names = [export.name for export in (*WINDOWED, *LEVELS)]
-        return [*(Metric(name, "", "gauge") for name in names), *self._plumbing(0.0)]
+        return [*(Metric(name, "", "gauge") for name in self._families), *self._plumbing(0.0)]
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> list[Metric]:
         """Every family; never raises, because one exception would cost the whole scrape."""
         snapshot = self._snapshot()
         began = time.perf_counter()
-        for build in self._builds:
-            try:
-                yield build(snapshot)
-            except Exception:
-                self._errors += 1
-                _log.exception("collector_family_failed")
-        yield from self._plumbing(time.perf_counter() - began)
+        built = [self._build(name, build, snapshot) for name, build in self._families.items()]
+        found = [family for family in built if family is not None]
+        return [*found, *self._plumbing(time.perf_counter() - began)]
+
+    def _build(self, name: str, build: Build, snapshot: Snapshot) -> Metric | None:
+        try:
+            family = build(snapshot)
+        except Exception:  # noqa: BLE001 - whatever it is, the other families must be seen
+            self._errors += 1
+            if name not in self._failing:
+                _log.error("collector_family_failed", family=name, exc_info=True)
+            self._failing.add(name)
+            return None
+        self._failing.discard(name)
+        return family
 
     def _plumbing(self, seconds: float) -> list[Metric]:
         errors = "Families left out of /metrics because they could not be read."

@@ -145,6 +145,12 @@ class Fold:
         """The source was read to the end its log had when it was opened."""
         self.expect(source).is_caught_up = True
 
+    def reopen(self, source: Source) -> None:
+        """The source is read again from its newest header, so slices matter until it has caught up."""
+        place = self.expect(source)
+        place.is_caught_up = False
+        place.pending.clear()
+
     def refuse(self, source: Source, reason: str) -> None:
         """Take in nothing more of this source; its last numbers stay and grow old."""
         place = self.expect(source)

@@ -24,6 +24,7 @@ from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.numbers import Number
 from pipeline.metrics.windows import LIVE_WINDOWS, Window, day_number, day_span, local_date
 
+NOW: Final = "now"
 TODAY: Final = "today"
 WINDOWS: Final = (*LIVE_WINDOWS, TODAY)
 DIMENSIONS: Final = ("tenant", "queue", "channel")
@@ -67,7 +68,10 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which rows are asked for; None = all. `by`: dimensions kept, the others are rolled up."""
+    """Which rows are asked for; None = all. `by`: dimensions kept, the others are rolled up.
+
+    `windows` are names of WINDOWS, and NOW for what is there at the snapshot's instant.
+    """
 
     by: tuple[str, ...] = DIMENSIONS
     metrics: tuple[str, ...] | None = None
@@ -113,8 +117,10 @@ class Snapshot:
 
     @property
     def age_ms(self) -> int | None:
-        """The oldest last commit of all sources that have one."""
-        return max((age for f in self.freshness if (age := f.age_ms(self.now)) is not None), default=None)
+        """Since the oldest last commit of the sources that are not idle; of all when all are idle."""
+        told = [f for f in self.freshness if f.committed_at >= 0]
+        told = [f for f in told if not f.is_idle] or told
+        return max((self.now - f.committed_at for f in told), default=None)
 
     @property
     def tenants(self) -> tuple[str, ...]:
@@ -145,7 +151,7 @@ class Snapshot:
                         yield Row(metric, definition, window, place, number)
 
     def _level_rows(self, metric: Metric, question: Question) -> Iterator[Row]:
-        if not metric.is_level or question.windows is not None:
+        if not metric.is_level or (question.windows is not None and NOW not in question.windows):
             return
         definition = definition_of(metric, question.definition)
         for place, levels in self._levels_of(metric, question).items():

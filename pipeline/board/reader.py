@@ -1,0 +1,193 @@
+"""Reads the state logs for the board: opens each partition like an owner, then follows it.
+
+Source: architecture.md §2 (Open) and §4. Group-less, committed records only, commits nothing. A
+partition that cannot be read is refused with a reason; the others go on.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.structs import TopicPartition
+
+from pipeline.board.fold import Fold, LogRecord, Source
+from pipeline.kafka.clients import Clients, running
+from pipeline.kafka.topics import Topic
+from pipeline.state.codec import Header, StateLogError, read_header
+
+POLL_MS: Final = 200
+RECORDS_PER_TURN: Final = 20
+"""A record holds up to 512 KiB: the loop must breathe in between."""
+FIRST_STRIDE: Final = 8
+RETRY_SECONDS: Final = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Reader:
+    """Feeds a fold. `changed` is called when a commit became visible or readiness may have changed.
+
+    `problem` says why nothing at all can be read just now ('' = nothing is wrong).
+    """
+
+    def __init__(
+        self, clients: Clients, topics: Iterable[Topic], fold: Fold, changed: Callable[[], None]
+    ) -> None:
+        self.problem = "the state logs have not been opened yet"
+        self._clients = clients
+        self._streams = {topic.name: topic.stream for topic in topics if topic.kind == "state"}
+        self._fold = fold
+        self._changed = changed
+
+    async def run(self) -> None:
+        """Read until cancelled; while Kafka is away, try again every second."""
+        while True:
+            try:
+                await self._read()
+            except (KafkaError, OSError) as error:
+                self.problem = f"Kafka cannot be read: {type(error).__name__}"
+                _log.warning("state_log_read_failed", error=repr(error))
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _read(self) -> None:
+        """Open, then follow; returns when a position was trimmed away and all must be opened anew."""
+        async with running(self._clients.aio_consumer()) as consumer:
+            ends = await self._ends(consumer)
+            starts = {tp: start for tp in ends if (start := await self._open(consumer, tp, ends)) is not None}
+        self.problem = ""
+        self._changed()
+        async with running(self._clients.aio_consumer()) as consumer:
+            consumer.assign(list(starts))
+            for tp, start in starts.items():
+                consumer.seek(tp, start)
+            try:
+                await self._follow(consumer, {tp: ends[tp] for tp in starts})
+            except OffsetOutOfRangeError as error:
+                _log.warning("state_log_position_lost", partitions=str(error.args))
+
+    async def _ends(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+        """The end (last stable offset) of every partition, when all the topics are there."""
+        while True:
+            await consumer.topics()
+            numbers = {name: consumer.partitions_for_topic(name) for name in self._streams}
+            missing = sorted(name for name, found in numbers.items() if not found)
+            if not missing:
+                break
+            self.problem = f"topic {', '.join(missing)} does not exist: create it with `pulse topics`"
+            await asyncio.sleep(RETRY_SECONDS)
+        partitions = [TopicPartition(name, n) for name, found in numbers.items() for n in sorted(found)]
+        for tp in partitions:
+            self._fold.expect(self._source(tp))
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+        return ends
+
+    def _source(self, tp: TopicPartition) -> Source:
+        return Source(self._streams[tp.topic], tp.topic, tp.partition)
+
+    async def _open(
+        self, consumer: AIOKafkaConsumer, tp: TopicPartition, ends: dict[TopicPartition, int]
+    ) -> int | None:
+        """Where to read from; None when the partition is refused."""
+        source = self._source(tp)
+        place = self._fold.expect(source)
+        begin = (await consumer.beginning_offsets([tp]))[tp]
+        end = ends[tp]
+        if place.refused:
+            return None
+        if place.is_caught_up and begin <= place.position <= end:
+            return place.position
+        if place.position > end:
+            _log.warning("state_log_made_anew", topic=tp.topic, partition=tp.partition)
+            self._fold.forget(source)
+        self._fold.reopen(source)
+        try:
+            header = await last_header(consumer, tp, begin, end)
+            count = sum(other.topic == tp.topic for other in ends)
+            return _first_offset(header, begin, end, count)
+        except StateLogError as error:
+            self._refuse(source, str(error))
+            return None
+
+    def _refuse(self, source: Source, reason: str) -> None:
+        self._fold.refuse(source, reason)
+        _log.error("state_log_refused", topic=source.topic, partition=source.partition, reason=reason)
+
+    async def _follow(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
+        behind = {tp: end for tp, end in ends.items() if not self._fold.expect(self._source(tp)).is_caught_up}
+        while True:
+            found = await consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_PER_TURN)
+            visible = [self._take(tp, record) for tp, records in found.items() for record in records]
+            reached = [tp for tp, end in behind.items() if await consumer.position(tp) >= end]
+            for tp in reached:
+                del behind[tp]
+                self._fold.caught_up(self._source(tp))
+                _log.info("state_log_caught_up", topic=tp.topic, partition=tp.partition)
+            if reached or any(visible):
+                self._changed()
+            # A full buffer answers without waiting, and would keep everybody else waiting.
+            await asyncio.sleep(0)
+
+    def _take(self, tp: TopicPartition, record: Any) -> bool:
+        source = self._source(tp)
+        if self._fold.expect(source).refused:
+            return False
+        try:
+            header = read_header(record.headers)
+        except StateLogError as error:
+            self._refuse(source, f"record at offset {record.offset}: {error}")
+            return True
+        visible = self._fold.take(source, LogRecord(record.offset, record.timestamp, header, record.value))
+        if reason := self._fold.expect(source).refused:
+            self._refuse(source, reason)
+            return True
+        return visible
+
+
+def _first_offset(header: Header | None, begin: int, end: int, partitions: int) -> int:
+    """Raises StateLogError when the log cannot give the whole state."""
+    if header is None:
+        if begin > 0:
+            raise StateLogError("its log has been cut and holds no header: rebuild the stream")
+        return begin
+    if header.partitions != partitions:
+        raise StateLogError(
+            f"its log was written for {header.partitions} partitions, the topic has {partitions}:"
+            " rebuild the stream"
+        )
+    first = max(header.restore_from, 0)
+    if begin > first:
+        raise StateLogError(
+            f"records from offset {first} on are needed, its log begins at {begin}: rebuild the stream"
+        )
+    return min(first, end)
+
+
+async def last_header(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int) -> Header | None:
+    """The header of the last committed record below `end`; None when there is no record.
+
+    Steps back in growing strides, because markers and aborted records may lie behind it.
+    """
+    stride = FIRST_STRIDE
+    start = end
+    while start > begin:
+        start = max(begin, end - stride)
+        last = None
+        async for record in _scan(consumer, tp, start, end):
+            last = record
+        if last is not None:
+            return read_header(last.headers)
+        stride *= 4
+    return None
+
+
+async def _scan(consumer: AIOKafkaConsumer, tp: TopicPartition, start: int, end: int) -> AsyncIterator[Any]:
+    """Committed records of [start, end); ends by position, since the last ones may be markers."""
+    consumer.assign([tp])
+    consumer.seek(tp, start)
+    while await consumer.position(tp) < end:
+        for record in (await consumer.getmany(tp, timeout_ms=POLL_MS)).get(tp, ()):
+            if record.offset < end:
+                yield record

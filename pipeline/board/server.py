@@ -1,0 +1,226 @@
+"""The board as a role: its web pages, its tasks, and how they start and stop together.
+
+/metrics, /api/metrics, /events, /livez, /readyz and the live page, all on one event loop with
+whatever other role the process runs. Source: architecture.md §4.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Coroutine
+from importlib.resources import files
+from typing import Any, Final
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from pipeline.board.answers import QuestionError, api_answer, page_answer, question_of
+from pipeline.board.fold import Fold
+from pipeline.board.health import Heartbeat, data_faults
+from pipeline.board.publisher import Publisher
+from pipeline.board.reader import Reader
+from pipeline.kafka.clients import Clients
+from pipeline.kafka.topics import declared_topics
+from pipeline.metrics.calls import ThresholdError
+from pipeline.metrics.catalogue import DefinitionError
+from pipeline.metrics.definitions import Definitions
+from pipeline.settings import Settings
+from pipeline.telemetry import Telemetry
+
+EVENTS_SECONDS: Final = 0.5
+KEEP_ALIVE_SECONDS: Final = 5.0
+BEAT_SECONDS: Final = 1.0
+STOP_SECONDS: Final = 2.0
+PAGE_FILES: Final = {
+    "index.html": "text/html",
+    "app.js": "text/javascript",
+    "style.css": "text/css",
+    "icon.svg": "image/svg+xml",
+}
+HEADERS: Final = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+_log = structlog.get_logger(__name__)
+_encode = msgspec.json.Encoder().encode
+
+
+def wall_ms() -> int:
+    """The wall clock, ms."""
+    return time.time_ns() // 1_000_000
+
+
+class Board:
+    """Folds the state logs of the configured streams and serves them. Made inside a running loop.
+
+    `extra_checks` gives further reasons for /readyz from other roles of the process. Without
+    `reads_log` its maker folds records into `fold` and calls `publisher.changed()`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        definitions: Definitions,
+        telemetry: Telemetry,
+        *,
+        extra_checks: Callable[[], list[str]] = list,
+        now_ms: Callable[[], int] = wall_ms,
+        reads_log: bool = True,
+    ) -> None:
+        self.fold = Fold(definitions, now_ms())
+        self.heartbeat = Heartbeat()
+        self.publisher = Publisher(self.fold, definitions, telemetry, now_ms, settings.board.render_seconds)
+        self._settings = settings
+        self._extra_checks = extra_checks
+        self._reader = self._make_reader() if reads_log else None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
+        self._runner: web.AppRunner | None = None
+        self._event = (-1, b"")
+        self._page = {name: files(__package__).joinpath("page", name).read_bytes() for name in PAGE_FILES}
+
+    def _make_reader(self) -> Reader:
+        kafka = self._settings.kafka
+        topics = declared_topics(kafka.topic_prefix, self._settings.streams)
+        return Reader(Clients(kafka), topics, self.fold, self.publisher.changed)
+
+    async def start(self) -> None:
+        """Listen, then read. Raises OSError when the address is taken."""
+        runner = self._runner = web.AppRunner(
+            self._application(), access_log=None, shutdown_timeout=STOP_SECONDS
+        )
+        await runner.setup()
+        board = self._settings.board
+        try:
+            await web.TCPSite(runner, board.host, board.port).start()
+        except OSError:
+            await self.stop()
+            raise
+        self._spawn("publishing", self.publisher.run())
+        self._spawn("heartbeat", self._beat())
+        if self._reader is not None:
+            self._spawn("reading the state logs", self._reader.run())
+        _log.info("board_started", url=self.url)
+
+    async def stop(self) -> None:
+        """End the tasks, then the connections. Stopping twice is no error."""
+        self._stopping.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    @property
+    def port(self) -> int:
+        """The real port, also where the setting says 0. Raises RuntimeError before start."""
+        if self._runner is None or not self._runner.addresses:
+            raise RuntimeError("the board does not listen: start it first")
+        port: int = self._runner.addresses[0][1]
+        return port
+
+    @property
+    def url(self) -> str:
+        host = self._settings.board.host
+        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - shown, not bound
+        return f"http://{shown}:{self.port}"
+
+    def faults(self) -> list[str]:
+        """Why the numbers shown are not to be believed; what /readyz says."""
+        found = [self._reader.problem] if self._reader is not None and self._reader.problem else []
+        heartbeat = self._settings.worker.heartbeat_seconds
+        found += data_faults(self.publisher.latest, self.publisher.now_ms(), heartbeat)
+        return [*found, *self._extra_checks()]
+
+    def _spawn(self, what: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"board: {what}")
+        task.add_done_callback(lambda ended: self._ended(what, ended))
+        self._tasks.append(task)
+
+    def _ended(self, what: str, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            error = task.exception()
+            _log.error("board_task_ended", task=what, exc_info=error)
+            self.heartbeat.ended(f"{what} has ended: {type(error).__name__}")
+
+    async def _beat(self) -> None:
+        while True:
+            self.heartbeat.beat()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    def _application(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/api/metrics", self._api)
+        app.router.add_get("/events", self._events)
+        app.router.add_get("/livez", self._livez)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/", self._file)
+        app.router.add_get("/{name}", self._file)
+        return app
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        accept = ",".join(request.headers.getall("Accept", []))
+        body, kind = self.publisher.exposition.answer(accept)
+        return web.Response(body=body, headers={"Content-Type": kind})
+
+    async def _api(self, request: web.Request) -> web.Response:
+        try:
+            answer = api_answer(self.publisher.latest, question_of(request.query))
+        except (QuestionError, DefinitionError, ThresholdError) as error:
+            return _json({"error": str(error)}, 400)
+        return _json(answer)
+
+    async def _livez(self, _: web.Request) -> web.Response:
+        return _verdict("live", self.heartbeat.faults())
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        return _verdict("ready", self.faults())
+
+    async def _file(self, request: web.Request) -> web.Response:
+        name = request.match_info.get("name", "index.html")
+        if name not in self._page:
+            raise web.HTTPNotFound
+        kind = PAGE_FILES[name]
+        return web.Response(body=self._page[name], content_type=kind, charset="utf-8", headers=HEADERS)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        """Snapshots for the page, at most two per second, and the server's clock in between."""
+        headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        shown = -1
+        with contextlib.suppress(ConnectionResetError):
+            while not self._stopping.is_set():
+                if await self.publisher.after(shown, KEEP_ALIVE_SECONDS):
+                    shown, event = self._snapshot_event()
+                    await response.write(self._alive_event() + event)
+                    await asyncio.sleep(EVENTS_SECONDS)
+                else:
+                    await response.write(self._alive_event())
+        return response
+
+    def _alive_event(self) -> bytes:
+        return b"event: alive\ndata: %d\n\n" % self.publisher.now_ms()
+
+    def _snapshot_event(self) -> tuple[int, bytes]:
+        """The latest snapshot for the page, made once for all who look."""
+        number = self.publisher.number
+        if self._event[0] != number:
+            answer = page_answer(self.publisher.latest, self.faults())
+            self._event = (number, b"event: snapshot\ndata: " + _encode(answer) + b"\n\n")
+        return self._event
+
+
+def _json(answer: dict[str, Any], status: int = 200) -> web.Response:
+    headers = {"Cache-Control": "no-store"}
+    return web.Response(body=_encode(answer), status=status, content_type="application/json", headers=headers)
+
+
+def _verdict(what: str, faults: list[str]) -> web.Response:
+    return _json({what: not faults, "reasons": faults}, 503 if faults else 200)
