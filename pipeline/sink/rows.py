@@ -1,0 +1,236 @@
+"""Records to rows: state log, source events and dead letters, each as tables expect it.
+
+Source: clickhouse.md §2-§3, architecture.md §4. Pure: the same record gives the same rows, so a
+record that comes again changes nothing.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from zlib import crc32
+
+import msgspec
+
+from pipeline.events import call
+from pipeline.events.envelope import Envelope
+from pipeline.events.instants import BadTimeError, instant_ms
+from pipeline.events.rejects import Rejected
+from pipeline.metrics.buckets import FAMILIES, BucketKey, Cells, LevelValue
+from pipeline.metrics.definitions import Definitions
+from pipeline.sink.contact_rows import Origin, contact_rows, leg_rows
+from pipeline.sink.tables import (
+    BUCKETS,
+    CONTACTS,
+    ERASURES,
+    LEGS,
+    RAW_EVENTS,
+    REJECTED,
+    REVISIONS,
+    Row,
+    Table,
+)
+from pipeline.state.codec import (
+    ENTITIES,
+    Header,
+    StateLogError,
+    decode_buckets,
+    decode_entities,
+    read_header,
+    state_format,
+)
+
+Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
+Rows: TypeAlias = list[tuple[Table, Row]]
+_UNKNOWN_MS: Final = 0
+
+
+class Record(Protocol):
+    """What a fetched record must show. `timestamp`: Kafka's append time, ms."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Headers: ...
+
+
+class Vectors(NamedTuple):
+    """How wide a vector of one state format is; other formats are kept as wide as they come."""
+
+    format: str
+    bounds: int
+
+    def dense(self, family: str, cells: Cells, format_: str) -> list[int]:
+        """Counters, then bins. Of an unknown format at least the counters."""
+        known = FAMILIES.get(family)
+        width = 0
+        if known is not None:
+            width = known.width(self.bounds) if format_ == self.format else len(known.counters)
+        vector = [0] * max(width, max(cells, default=-1) + 1)
+        for cell, amount in cells.items():
+            vector[cell] = amount
+        return vector
+
+
+def vectors_of(definitions: Definitions) -> Vectors:
+    """The format a worker with the same definitions writes."""
+    return Vectors(state_format(definitions.state_fingerprint), len(definitions.bounds_ms))
+
+
+def v_format(format_: str) -> int:
+    """A format's text as the small number stored beside each vector."""
+    return crc32(format_.encode()) & 0xFFFF
+
+
+def dims_text(family: str, dims: Iterable[str]) -> str:
+    """Canonical JSON: sorted keys, no spaces, text as it is."""
+    known = FAMILIES.get(family)
+    names = known.dims if known else ()
+    table = dict(zip(names, dims, strict=known is not None))
+    return json.dumps(table, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def state_rows(record: Record, stream: str, vectors: Vectors, *, accept_slice: bool) -> Rows:
+    """Rows of one state-log record; none of a slice unless it is accepted. Raises StateLogError."""
+    header = read_header(record.headers)
+    if header.is_slice and not accept_slice:
+        return []
+    if record.value is None:
+        raise StateLogError("a state-log record without a value")
+    if header.kind == ENTITIES:
+        return _entity_rows(record, record.value, stream, header)
+    rows: Rows = []
+    for key, cause, value in decode_buckets(record.value):
+        if value is not None:
+            rows += _bucket_rows(record, stream, header, vectors, (key, cause, value))
+    return rows
+
+
+def _entity_rows(record: Record, value: bytes, stream: str, header: Header) -> Rows:
+    origin = Origin(header.epoch, record.partition, record.offset)
+    rows: Rows = []
+    for key, chain in decode_entities(value):
+        if chain is None:
+            continue
+        if chain.deleted_at:
+            tenant, _, initial = key.partition("|")
+            rows.append((ERASURES, (tenant, stream, initial)))
+        rows += [(CONTACTS, row) for row in contact_rows(key, chain, origin)]
+        rows += [(LEGS, row) for row in leg_rows(key, chain, origin)]
+    return rows
+
+
+def _bucket_rows(
+    record: Record,
+    stream: str,
+    header: Header,
+    vectors: Vectors,
+    bucket: tuple[BucketKey, str, Cells | LevelValue],
+) -> Rows:
+    (grain, family, tenant, dims, start), cause, value = bucket
+    if isinstance(value, LevelValue):
+        vector = [number for pair in sorted(value.counts.items()) for number in pair]
+    else:
+        vector = vectors.dense(family, value, header.format)
+    number = v_format(header.format)
+    place = (
+        stream,
+        grain,
+        family,
+        tenant,
+        dims_text(family, dims),
+        header.epoch,
+        start // 1000,
+        record.partition,
+    )
+    rows: Rows = [(BUCKETS, (*place, vector, number, record.offset))]
+    if cause and not isinstance(value, LevelValue):
+        changed_at = record.timestamp or _UNKNOWN_MS
+        rows.append((REVISIONS, (*place, cause, vector, number, changed_at, record.offset)))
+    return rows
+
+
+class _Keys(msgspec.Struct):
+    contact_id: Any = None
+    initial_contact_id: Any = None
+
+
+class _RawEnvelope(Envelope, tag_field=None, kw_only=True):
+    type: str
+    data: _Keys
+
+
+_envelope = msgspec.json.Decoder(_RawEnvelope).decode
+
+
+def source_rows(record: Record, stream: str) -> Rows:
+    """The event as it came, and its erasure if it is one; nothing of what the worker rejects.
+
+    `call.decode` is the worker's own judgement, so raw_events and rejected add up to the topic.
+    """
+    raw = record.value
+    judged = call.decode(raw, record.timestamp)
+    if raw is None or isinstance(judged, Rejected):
+        return []
+    try:
+        event = _envelope(raw)
+        ts = instant_ms(event.time)
+    except (msgspec.MsgspecError, BadTimeError):
+        return []
+    entity = str(event.data.initial_contact_id or event.data.contact_id or "")
+    row = (
+        event.tenantid,
+        event.source,
+        event.id,
+        stream,
+        event.type,
+        entity,
+        event.accountid or "",
+        ts,
+        raw,
+        record.partition,
+        record.offset,
+        record.timestamp or _UNKNOWN_MS,
+        record.offset,
+    )
+    rows: Rows = [(RAW_EVENTS, row)]
+    if isinstance(judged, call.CallEvent) and judged.fact.kind == call.DELETED:
+        rows.append((ERASURES, (event.tenantid, stream, entity)))
+    return rows
+
+
+def dead_letter_rows(record: Record) -> Rows:
+    """What a worker rejected, by the place of the record it rejected."""
+    texts = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
+    value = record.value or b""
+    return [
+        (
+            REJECTED,
+            (
+                texts.get("topic") or record.topic,
+                _number(texts.get("partition"), record.partition),
+                _number(texts.get("offset"), record.offset),
+                _number(texts.get("timestamp"), record.timestamp or _UNKNOWN_MS),
+                texts.get("reason", ""),
+                texts.get("detail", ""),
+                texts.get("version", ""),
+                _number(texts.get("size"), len(value)),
+                texts.get("sha256", ""),
+                value,
+                record.partition,
+                record.offset,
+            ),
+        )
+    ]
+
+
+def _number(text: str | None, otherwise: int) -> int:
+    """A header that must be a number at least 0; a foreign record keeps its own place."""
+    return int(text) if text and text.isascii() and text.isdecimal() else otherwise

@@ -1,0 +1,112 @@
+"""The tables the sink writes: columns in the order of a row, the key a newer row replaces.
+
+Source: deploy/clickhouse (a test holds the two against each other). Knows no client.
+Rows are tuples in column order; instants are integers (ms, or s where said), `_ver` comes last.
+"""
+
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, Final, NamedTuple, TypeAlias
+
+Row: TypeAlias = tuple[Any, ...]
+MAX_PARTITIONS: Final = 90
+"""Partitions of one insert; the server refuses 100 and more."""
+
+
+class Table(NamedTuple):
+    """`key` are places of the columns that name a row; `instants` are written as integers.
+
+    `partition` tells which part of the table a row goes to, None when there is only one.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[int, ...]
+    instants: tuple[str, ...]
+    partition: Callable[[Row], Any] | None = None
+
+    def name_of(self, row: Row) -> tuple[Any, ...]:
+        """What a newer row of the same thing replaces."""
+        return tuple(row[place] for place in self.key)
+
+
+def _table(
+    name: str,
+    key: str,
+    columns: str,
+    instants: str = "",
+    partition: Callable[[Row], Any] | None = None,
+) -> Table:
+    names = tuple(columns.split())
+    return Table(
+        name,
+        names,
+        tuple(names.index(column) for column in key.split()),
+        tuple(instants.split()),
+        partition,
+    )
+
+
+_DAY_S: Final = 86_400
+_DAY_MS: Final = 86_400_000
+_ts_ms = itemgetter(7)
+
+RAW_EVENTS: Final = _table(
+    "raw_events",
+    "tenant stream ts source event_id",
+    "tenant source event_id stream type entity account ts payload _partition _offset _appended_at _ver",
+    "ts _appended_at",
+    lambda row: _ts_ms(row) // _DAY_MS,
+)
+BUCKETS: Final = _table(
+    "buckets",
+    "family tenant grain epoch start dims src_partition",
+    "stream grain family tenant dims epoch start src_partition v v_format _ver",
+    "start",
+    lambda row: (row[1], row[6] // _DAY_S),
+)
+REVISIONS: Final = _table(
+    "revisions",
+    "family tenant grain epoch start dims src_partition _ver",
+    "stream grain family tenant dims epoch start src_partition cause v v_format changed_at _ver",
+    "start changed_at",
+    lambda row: (row[1], row[6] // _DAY_S),
+)
+CONTACTS: Final = _table(
+    "contacts",
+    "tenant initial_contact_id epoch",
+    "tenant initial_contact_id epoch src_partition channel direction queue path first_enqueued_at"
+    " first_callback_requested_at first_answered_at first_talk_at customer_ref account legs"
+    " contradiction last_event_at deleted _ver",
+    "first_enqueued_at first_callback_requested_at first_answered_at first_talk_at last_event_at",
+)
+LEGS: Final = _table(
+    "legs",
+    "tenant initial_contact_id contact_id leg epoch",
+    "tenant initial_contact_id contact_id leg epoch src_partition queue channel direction callback"
+    " initiated_at queued_at enqueued_at answered_at talk_started_at callback_requested_at"
+    " transferred_at flowed_out_at abandoned_at left_at ended_at outcome wait_ms answered_by agent_id"
+    " to_queue attempt_outcome end_reason contradiction deleted _ver",
+    "initiated_at queued_at enqueued_at answered_at talk_started_at callback_requested_at"
+    " transferred_at flowed_out_at abandoned_at left_at ended_at",
+)
+REJECTED: Final = _table(
+    "rejected",
+    "topic partition offset",
+    "topic partition offset appended_at reason detail version size sha256 value _dlq_partition _ver",
+    "appended_at",
+)
+ERASURES: Final = _table("erasures", "tenant stream entity", "tenant stream entity")
+DEFINITIONS: Final = _table(
+    "definitions",
+    "v_format",
+    "v_format format bounds_ms stuck_after_ms declared_at",
+    "declared_at",
+)
+
+TABLES: Final = (RAW_EVENTS, BUCKETS, REVISIONS, CONTACTS, LEGS, REJECTED, ERASURES, DEFINITIONS)
+STATE_TABLES: Final = (ERASURES, CONTACTS, LEGS, BUCKETS, REVISIONS)
+"""Made from a state log: a refused row stops the line. Erasures come first, so that nothing shows."""
+EVENT_TABLES: Final = (RAW_EVENTS, REJECTED)
+"""Made from records that keep their bytes: a refused row goes to the sink's dead letters."""
+WRITE_ORDER: Final = (*STATE_TABLES, *EVENT_TABLES)
