@@ -110,7 +110,7 @@ def odd_events(draw: st.DrawFn) -> dict[str, Any]:
     said = draw(plain_events())
     for _ in range(draw(st.integers(1, 2))):
         in_data = draw(st.booleans())
-        place = said["data"] if in_data else said
+        place = said.get("data") if in_data else said
         if not isinstance(place, dict):
             continue
         field = draw(st.sampled_from(_DATA if in_data else [*_ENVELOPE, "data"]))
