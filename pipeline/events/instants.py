@@ -10,7 +10,11 @@ from typing import Final
 MS_2000: Final = 946_684_800_000
 MS_2100: Final = 4_102_444_800_000
 
-_SHAPE: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+# `fromisoformat` alone takes +05:99 for an offset, and from Python 3.13 on 24:00:00 for tomorrow.
+_CLOCK: Final = r"(?:[01]\d|2[0-3]):[0-5]\d"
+_SHAPE: Final = re.compile(
+    rf"(\d{{4}}-\d\d-\d\d)[Tt]({_CLOCK}:[0-5]\d)(?:\.(\d+))?([Zz]|[+-]{_CLOCK})", re.ASCII
+)
 _CACHE_SIZE: Final = 1 << 16
 _second_ms: dict[str, int] = {}
 
