@@ -1,0 +1,58 @@
+"""What may be declared, and that every fault is told at once."""
+
+import pytest
+
+from pipeline.metrics.buckets import DEFAULT_BOUNDS_S
+from pipeline.metrics.definitions import DefinitionsError, declare
+
+
+def test_undeclared_tenant_is_utc():
+    assert str(declare({}).zone("nobody")) == "UTC"
+
+
+def test_declared_zone_is_the_tenants_alone():
+    found = declare({"tenants": {"a": {"tz": "Asia/Kolkata"}}})
+    assert [str(found.zone(name)) for name in ("a", "b")] == ["Asia/Kolkata", "UTC"]
+
+
+def test_threshold_becomes_a_bound_once():
+    found = declare({"thresholds": [7, 20, 0.5]})
+    assert found.bounds_ms == tuple(sorted({*(s * 1000 for s in DEFAULT_BOUNDS_S), 7_000, 500}))
+
+
+def test_all_faults_are_told_at_once():
+    table = {
+        "tenant": {},
+        "tenants": {"a": {"tz": "Mars/Olympus", "colour": "red"}, "b": 5},
+        "thresholds": [0, "x"],
+        "stuck_after": -1,
+        "n_min": True,
+    }
+    with pytest.raises(DefinitionsError) as caught:
+        declare(table)
+    told = str(caught.value)
+    for place in (
+        "tenant:",
+        "tenants.a.tz",
+        "tenants.a.colour",
+        "tenants.b",
+        "thresholds[0]",
+        "thresholds[1]",
+    ):
+        assert place in told
+    assert "stuck_after" in told
+    assert "n_min" in told
+
+
+def test_another_threshold_or_zone_is_another_state_format():
+    prints = {
+        declare(table).state_fingerprint
+        for table in ({}, {"thresholds": [7]}, {"tenants": {"a": {"tz": "Asia/Kolkata"}}})
+    }
+    assert len(prints) == 3
+
+
+def test_what_is_not_baked_into_buckets_keeps_the_state_format():
+    one, other = declare({}), declare({"stuck_after": 60, "n_min": 5, "tenants": {"a": {"tz": "UTC"}}})
+    assert one.state_fingerprint == other.state_fingerprint
+    assert one.fingerprint != other.fingerprint
