@@ -5,6 +5,7 @@ is read by `stay.py`, what they count by `contact_metrics.py`.
 """
 
 from bisect import insort
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -59,24 +60,37 @@ def leg_of(chain: Chain, event: CallEvent) -> Leg | None:
     return None
 
 
-def only_leg(chain: Chain, event: CallEvent) -> Leg | None:
-    """The leg of a chain that has, with this event, just one, when nothing else is at stake.
+class Known(NamedTuple):
+    """Answer of `place_of` for an event that changes nothing."""
 
-    None: several legs, voids, erasure or a name known with other content; use `merge`.
+
+KNOWN: Final = Known()
+
+
+def place_of(chain: Chain, event: CallEvent) -> Leg | Known | None:
+    """Where the event's fact belongs, when nothing but one leg is at stake.
+
+    KNOWN: the same event has been merged before. None: corrections, erasure, or a name known
+    with other content; ask `is_known` and use `merge`. A leg not known yet is made.
     """
     if event.voids or chain.voids or chain.deleted_at or event.fact.kind >= VOIDED:
         return None
-    if not chain.legs:
-        leg = Leg(event.contact, event.leg, [])
+    name, place = event.fact.name, None
+    for leg in chain.legs:
+        if leg.leg == event.leg and leg.contact == event.contact:
+            place = leg
+        for fact in leg.facts:
+            if fact.name == name:
+                return KNOWN if fact == event.fact and place is leg else None
+    return place or _new_leg(chain, event)
+
+
+def _new_leg(chain: Chain, event: CallEvent) -> Leg:
+    leg = Leg(event.contact, event.leg, [])
+    if chain.legs:
+        insort(chain.legs, leg, key=_leg_place)
+    else:
         chain.legs.append(leg)
-        return leg
-    leg = chain.legs[0]
-    if len(chain.legs) > 1 or leg.leg != event.leg or leg.contact != event.contact:
-        return None
-    name = event.fact.name
-    for fact in leg.facts:
-        if fact.name == name:
-            return None
     return leg
 
 
@@ -125,13 +139,7 @@ def touch(chain: Chain, fact: CallFact) -> None:
 
 def _merge_fact(chain: Chain, event: CallEvent) -> None:
     fact = event.fact
-    leg = leg_of(chain, event)
-    if leg is None:
-        leg = Leg(event.contact, event.leg, [])
-        if chain.legs:
-            insort(chain.legs, leg, key=_leg_place)
-        else:
-            chain.legs.append(leg)
+    leg = leg_of(chain, event) or _new_leg(chain, event)
     if chain.deleted_at or fact.name in chain.voids:
         return
     for other in chain.legs:

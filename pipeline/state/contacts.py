@@ -6,13 +6,14 @@ Source: architecture.md §2 (horizons, late) and §3. The only clock is the wate
 from heapq import heappop, heappush
 
 from pipeline.entities.contact import (
+    KNOWN,
     Chain,
     Leg,
     insert,
     is_known,
     merge,
     new_chain,
-    only_leg,
+    place_of,
     touch,
 )
 from pipeline.entities.contact_metrics import (
@@ -69,26 +70,33 @@ class Contacts:
                 self._ledger.post_late(_tenant(key), STREAM, fact.at, 0)
                 return LATE
             chain = self.chains[key] = new_chain()
-        elif is_known(chain, event):
+        leg = place_of(chain, event)
+        if leg is KNOWN:
             return DUPLICATE
         self.changed.add(key)
-        leg = only_leg(chain, event)
-        if leg is None:
-            self._merge(key, chain, event, watermark)
-            self._set_alarm(key, chain, due_at(chain, self._horizons), watermark)
-            return APPLIED
+        if not isinstance(leg, Leg):
+            return self._apply_general(key, chain, event, watermark)
         touch(chain, fact)
         insert(leg, fact)
         stay = read_leg(leg)
         before = self._before(leg, stay, fact)
         if before is not None:
-            self._post(key, before, stay_contributions(leg, stay, self._bounds_ms), "", watermark, fact.at)
-        if stay is not None and stay.outcome == CALLBACK_REQUESTED:
+            after = stay_contributions(leg, stay, self._bounds_ms)
+            self._post(key, before, after, "", watermark, fact.at)
+        if len(chain.legs) > 1 or (stay is not None and stay.outcome == CALLBACK_REQUESTED):
             due = due_at(chain, self._horizons)
         else:
-            due, _ = leg_due_at(leg, stay, chain.touched_at, self._horizons)
+            due = leg_due_at(leg, stay, chain.touched_at, self._horizons)[0]
         if due != chain.due_at:
             self._set_alarm(key, chain, due, watermark)
+        return APPLIED
+
+    def _apply_general(self, key: str, chain: Chain, event: CallEvent, watermark: int) -> str:
+        """Corrections, erasure, and a name that comes again with other content."""
+        if is_known(chain, event):
+            return DUPLICATE
+        self._merge(key, chain, event, watermark)
+        self._set_alarm(key, chain, due_at(chain, self._horizons), watermark)
         return APPLIED
 
     def _before(self, leg: Leg, stay: Stay | None, fact: CallFact) -> list[Contribution] | None:
@@ -112,7 +120,6 @@ class Contacts:
         return leg_contributions(others, self._bounds_ms)
 
     def _merge(self, key: str, chain: Chain, event: CallEvent, watermark: int) -> None:
-        """The general case: several legs, corrections, erasure."""
         bounds = self._bounds_ms
         before = contributions(chain, bounds)
         merge(chain, event)

@@ -1,7 +1,7 @@
 """The buckets of one source partition: contributions in, absolute values out.
 
-Differences are gathered per 10-second bucket and settled once per batch into the live and
-the day bucket, because most events of a batch meet in few buckets. Sums do not care.
+Differences are gathered per 10-second bucket and settled into the live and the day bucket when
+somebody looks, once per commit: most events meet in few buckets, and sums do not care.
 """
 
 from collections.abc import Iterable
@@ -40,11 +40,12 @@ class Ledger:
     """
 
     def __init__(self, definitions: Definitions, horizons: Horizons) -> None:
-        self.buckets: dict[BucketKey, Cells] = {}
         self.levels: dict[LevelKey, Level] = {}
-        self.changed: dict[BucketKey, str] = {}
         self.gone: set[BucketKey] = set()
         self.parted: list[tuple[BucketKey, str, Cells]] = []
+        self._buckets: dict[BucketKey, Cells] = {}
+        self._changed: dict[BucketKey, str] = {}
+        self._watermark = 0
         self._definitions = definitions
         self._horizons = horizons
         self._live_deltas: dict[_Series, Cells] = {}
@@ -52,10 +53,23 @@ class Ledger:
         self._causes: dict[_Series, str] = {}
         self._days: dict[str, tuple[Window, int]] = {}
 
+    @property
+    def buckets(self) -> dict[BucketKey, Cells]:
+        """Every bucket in memory, settled."""
+        self._settle()
+        return self._buckets
+
+    @property
+    def changed(self) -> dict[BucketKey, str]:
+        """Keys changed since whoever commits cleared this, with the cause of the last change."""
+        self._settle()
+        return self._changed
+
     def post(self, tenant: str, parts: Iterable[Contribution], sign: int, cause: str, watermark: int) -> int:
         """Add or take back contributions; answers how many a horizon kept out of a bucket."""
         live_edge = watermark - self._horizons.bucket_ms - BUCKET_MS
         day_edge = watermark - self._horizons.day_ms
+        self._watermark = watermark
         kept_out = 0
         for family, dims, at, cells in parts:
             if family in _LEVELS:
@@ -97,7 +111,7 @@ class Ledger:
         if level is None:
             level = self.levels[key] = Level()
         level.add(at, cells, sign)
-        self.changed[(LEVEL, family, tenant, dims, 0)] = cause
+        self._changed[(LEVEL, family, tenant, dims, 0)] = cause
 
     def post_levels(self, tenant: str, parts: Iterable[Contribution], sign: int, watermark: int) -> None:
         """Only what `parts` add to levels: on leaving memory and on restoring it."""
@@ -108,19 +122,20 @@ class Ledger:
         _, number = self._day(tenant, at)
         self._put((DAY, LATE.name, tenant, (stream,), number), {cell: 1}, "")
 
-    def settle(self, watermark: int) -> None:
-        """Bring the gathered differences into the buckets; call after each batch."""
-        if self._live_deltas:
-            for (family, tenant, dims, start), delta in self._live_deltas.items():
-                cause = self._causes.get((family, tenant, dims, start), "")
-                self._put((LIVE, family, tenant, dims, start), delta, cause)
-                self._put_day(family, tenant, dims, start, delta, cause, watermark)
-            self._live_deltas.clear()
-        if self._day_deltas:
-            for (family, tenant, dims, start), delta in self._day_deltas.items():
-                cause = self._causes.get((family, tenant, dims, start), "late")
-                self._put_day(family, tenant, dims, start, delta, cause, watermark)
-            self._day_deltas.clear()
+    def _settle(self) -> None:
+        """Bring the gathered differences into the buckets; done when somebody looks."""
+        live, day = self._live_deltas, self._day_deltas
+        if not live and not day:
+            return
+        for (family, tenant, dims, start), delta in live.items():
+            cause = self._causes.get((family, tenant, dims, start), "")
+            self._put((LIVE, family, tenant, dims, start), delta, cause)
+            self._put_day(family, tenant, dims, start, delta, cause)
+        for (family, tenant, dims, start), delta in day.items():
+            cause = self._causes.get((family, tenant, dims, start), "late")
+            self._put_day(family, tenant, dims, start, delta, cause)
+        live.clear()
+        day.clear()
         self._causes.clear()
 
     def _put_day(
@@ -131,19 +146,18 @@ class Ledger:
         at: int,
         delta: Cells,
         cause: str,
-        watermark: int,
     ) -> None:
         span, number = self._day(tenant, at)
-        if cause == "late" and span.end + CLOSED_AFTER_MS > watermark:
+        if cause == "late" and span.end + CLOSED_AFTER_MS > self._watermark:
             cause = ""
         self._put((DAY, family, tenant, dims, number), delta, cause)
 
     def _put(self, key: BucketKey, delta: Cells, cause: str) -> None:
-        cells = self.buckets.get(key)
+        cells = self._buckets.get(key)
         if cells is None:
-            cells = self.buckets[key] = {}
+            cells = self._buckets[key] = {}
         merge(cells, delta)
-        self.changed[key] = cause
+        self._changed[key] = cause
 
     def _day(self, tenant: str, at: int) -> tuple[Window, int]:
         known = self._days.get(tenant)

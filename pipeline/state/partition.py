@@ -105,7 +105,6 @@ class Partition:
                 arrival += 1
             outcomes[contacts.apply(event, watermark)] += 1
         self.next_offset, self.watermark = next_offset, watermark
-        self.ledger.settle(watermark)
         if watermark - self._swept_at >= SWEEP_EVERY_MS:
             self.ledger.sweep(watermark)
             self._swept_at = watermark
