@@ -81,10 +81,11 @@ FROM (
     WHERE grain = 'live'
         AND start >= toDateTime({from:DateTime64(3, 'UTC')}, 'UTC')
         AND start < toDateTime({to:DateTime64(3, 'UTC')}, 'UTC')
-        AND throwIf(
+        -- In a subquery, or it would only be asked where there are rows.
+        AND (SELECT throwIf(
             toUnixTimestamp64Milli({from:DateTime64(3, 'UTC')}) % 10000 != 0
                 OR toUnixTimestamp64Milli({to:DateTime64(3, 'UTC')}) % 10000 != 0,
-            'from and to must lie on 10-second edges') = 0
+            'from and to must lie on 10-second edges')) = 0
     GROUP BY tenant, queue, channel, metric, definition, counted_by, unit
 );
 
@@ -129,8 +130,10 @@ SELECT tenant, queue, channel, day, definition, counted_by, value, n FROM suppor
 CREATE VIEW IF NOT EXISTS bot_answered AS
 SELECT tenant, queue, channel, day, definition, counted_by, value, n FROM support_days WHERE metric = 'bot_answered';
 
--- The queues at an instant, from the facts: what is dated at or before `at`. A leg is in the queue from
--- `enqueued_at`, exists (scheduled) from its `queued` event's time, and is out at its first leave or end.
+-- The queues at an instant, from the facts dated at or before it. A leg exists from its `queued` event's
+-- time, is in the queue from `enqueued_at` on (before: scheduled), and is out at its first leave or end.
+-- Facts dated later do not exist yet, so what they contradict does not matter here: a leg without a leave
+-- contradicts nothing, but after seven days it is `stale`.
 CREATE VIEW IF NOT EXISTS waiting_at AS
 WITH
     {at:DateTime64(3, 'UTC')} AS instant,
@@ -138,15 +141,15 @@ WITH
 SELECT tenant, queue, channel,
     countIf(is_waiting AND NOT is_stuck) AS in_queue,
     maxOrNullIf(age_ms, is_waiting AND NOT is_stuck) / 1000 AS oldest_waiting,
-    countIf(enqueued_at > instant AND queued_at <= instant) AS scheduled,
+    countIf(NOT is_waiting) AS scheduled,
     countIf(is_waiting AND is_stuck) AS stuck
 FROM (
-    SELECT tenant, queue, channel, enqueued_at, queued_at,
-        toUnixTimestamp64Milli(instant) - toUnixTimestamp64Milli(assumeNotNull(enqueued_at)) AS age_ms,
-        enqueued_at <= instant AS is_waiting, age_ms > stuck_after_ms AS is_stuck
+    SELECT tenant, queue, channel, assumeNotNull(enqueued_at) AS entered_at,
+        toUnixTimestamp64Milli(instant) - toUnixTimestamp64Milli(entered_at) AS age_ms,
+        age_ms >= 0 AS is_waiting, age_ms > stuck_after_ms AS is_stuck
     FROM legs_now
-    WHERE enqueued_at IS NOT NULL AND contradiction = '' AND (direction = 'inbound' OR callback)
+    WHERE enqueued_at IS NOT NULL AND queued_at <= instant AND (direction = 'inbound' OR callback)
         AND (left_at IS NULL OR left_at > instant) AND (ended_at IS NULL OR ended_at > instant)
-        AND (enqueued_at <= instant OR queued_at <= instant)
+        AND (contradiction != 'stale' OR instant < greatest(queued_at, enqueued_at) + INTERVAL 7 DAY)
 )
 GROUP BY tenant, queue, channel;

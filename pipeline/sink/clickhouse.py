@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from importlib.metadata import version
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.datatypes.base import ClickHouseType
@@ -80,12 +80,18 @@ STORE_ERRORS: Final = (ClickHouseError, AttributeError, TypeError, ValueError, O
 """Everything an insert may raise: the driver encodes rows without classes of its own."""
 
 
-def open_client(sink: Sink) -> Client:
-    """Connect to what `sink.url` names. Raises ClickHouseError (remedy() tells what to do)."""
+def open_client(sink: Sink, database: str | None = None) -> Client:
+    """Connect to what `sink.url` names: chdb://PATH[?database=NAME], clickhouse://…/NAME, clickhouses://.
+
+    Raises ClickHouseError (remedy() tells what to do).
+    """
     url = urlsplit(sink.url.get_secret_value())
     if url.scheme == "chdb":
         client = clickhouse_connect.get_client(
-            interface="chdb", path=unquote(url.netloc + url.path), settings=dict(SETTINGS)
+            interface="chdb",
+            path=unquote(url.netloc + url.path),
+            database=database or database_of(sink),
+            settings=dict(SETTINGS),
         )
     else:
         client = clickhouse_connect.get_client(
@@ -93,7 +99,7 @@ def open_client(sink: Sink) -> Client:
             port=url.port or _PORTS[url.scheme],
             username=unquote(url.username or "default"),
             password=unquote(url.password or ""),
-            database=url.path.strip("/") or "default",
+            database=database or database_of(sink),
             secure=url.scheme == "clickhouses",
             compress="lz4",
             connect_timeout=CONNECT_SECONDS,
@@ -112,6 +118,14 @@ def open_client(sink: Sink) -> Client:
     else:
         client.set_client_setting("insert_deduplicate", 0)
     return client
+
+
+def database_of(sink: Sink) -> str:
+    """The database `sink.url` names; `default` when it names none."""
+    url = urlsplit(sink.url.get_secret_value())
+    if url.scheme == "chdb":
+        return parse_qs(url.query).get("database", ["default"])[0]
+    return url.path.strip("/") or "default"
 
 
 class MissingTableError(RuntimeError):

@@ -204,7 +204,8 @@ class Sink:
         if known is not None and known >= end:
             raise LineStoppedError(
                 f"{place[0]}-{place[1]} ends at {end}, but ClickHouse holds rows of offset"
-                f" {known} of the same epoch {header.epoch}: the topic was made anew. Start a new epoch (`pulse rebuild`)"
+                f" {known} of the same epoch {header.epoch}: the topic was made anew."
+                " Start a new epoch (`pulse rebuild`)"
             )
 
     def _warn_of_format(self, header: Header) -> None:

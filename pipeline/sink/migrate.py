@@ -14,7 +14,7 @@ from clickhouse_migrations.migrator import Migrator
 
 from pipeline.settings import Sink
 from pipeline.share import shared_file
-from pipeline.sink.clickhouse import open_client
+from pipeline.sink.clickhouse import database_of, open_client
 
 _FOLDER: Final = "deploy/clickhouse"
 
@@ -31,7 +31,11 @@ class Step(NamedTuple):
 
 
 def migrate(sink: Sink, folder: Path | None = None) -> list[int]:
-    """Apply what is pending; answers the numbers applied. Raises MigrationError, ClickHouseError."""
+    """Make the database, apply what is pending; answers the numbers applied.
+
+    Raises MigrationError, ClickHouseError.
+    """
+    _make_database(sink)
     client = open_client(sink)
     try:
         migrator, storage = _migrator(client, folder)
@@ -52,6 +56,16 @@ def migration_status(sink: Sink, folder: Path | None = None) -> list[Step]:
         return [Step(row.version, row.state) for row in migrator.migration_status(storage.migrations())]
     finally:
         client.close()
+
+
+def _make_database(sink: Sink) -> None:
+    name = database_of(sink)
+    if name != "default":
+        client = open_client(sink, "default")
+        try:
+            client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", parameters={"name": name})
+        finally:
+            client.close()
 
 
 def _migrator(client: object, folder: Path | None) -> tuple[Migrator, MigrationStorage]:

@@ -12,7 +12,6 @@ from zlib import crc32
 import msgspec
 
 from pipeline.events import call
-from pipeline.events.envelope import Envelope
 from pipeline.events.instants import BadTimeError, instant_ms
 from pipeline.events.rejects import Rejected
 from pipeline.metrics.buckets import FAMILIES, BucketKey, Cells, LevelValue
@@ -162,12 +161,19 @@ class _Keys(msgspec.Struct):
     initial_contact_id: Any = None
 
 
-class _RawEnvelope(Envelope, tag_field=None, kw_only=True):
+class _Envelope(msgspec.Struct):
+    """What columns take of an event that was already judged."""
+
+    id: str
+    source: str
     type: str
+    time: str
+    tenantid: str
     data: _Keys
+    accountid: Any = None
 
 
-_envelope = msgspec.json.Decoder(_RawEnvelope).decode
+_envelope = msgspec.json.Decoder(_Envelope).decode
 
 
 def source_rows(record: Record, stream: str) -> Rows:
@@ -192,7 +198,7 @@ def source_rows(record: Record, stream: str) -> Rows:
         stream,
         event.type,
         entity,
-        event.accountid or "",
+        str(event.accountid or ""),
         ts,
         raw,
         record.partition,
