@@ -69,6 +69,10 @@ class Publisher:
         self._observe()
         self.exposition.renew()
         self.number += 1
+        self.wake()
+
+    def wake(self) -> None:
+        """Whoever waits for a snapshot looks again; at the end there may be none."""
         self._published.set()
         self._published = asyncio.Event()
 
@@ -79,7 +83,7 @@ class Publisher:
                 await asyncio.wait_for(self._published.wait(), timeout_seconds)
         except TimeoutError:
             return False
-        return True
+        return self.number > number
 
     def _seconds_to_edge(self) -> float:
         return (BUCKET_MS - self.now_ms() % BUCKET_MS) / 1000 + 0.01

@@ -108,6 +108,7 @@ class Board:
     async def stop(self) -> None:
         """End the tasks, then the connections. Stopping twice is no error."""
         self._stopping.set()
+        self.publisher.wake()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
