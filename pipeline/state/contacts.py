@@ -102,17 +102,25 @@ class Contacts:
     def _before(self, leg: Leg, stay: Stay | None, fact: CallFact) -> list[Contribution] | None:
         """What the leg counted before `fact`, or None when `fact` cannot change what it counts.
 
-        A leg that has left is not changed by its end; a leg in the menu counted nothing.
+        A leg that has left is not changed by its end; a leg of which only the menu was known
+        counted nothing. What was known before is `facts` without `fact`, which may stand anywhere.
         """
         facts = leg.facts
-        if len(facts) == 1 or (len(facts) == 2 and facts[0].kind == INITIATED and stay is not None):
+        first = facts[0]
+        if first is fact:
+            if len(facts) == 1:
+                return [] if fact.kind < ENDED else None
+        elif len(facts) == 2 and first.kind == INITIATED:
             return [] if fact.kind < ENDED else None
-        if (
+        elif (
             fact.kind == ENDED
             and stay is not None
             and stay.outcome
             and not stay.contradiction
             and stay.left_at != fact.at
+            # Else the end is the first to state what the leg is.
+            and (first.channel or not fact.channel)
+            and (first.direction or not fact.direction)
         ):
             return None
         others = Leg(leg.contact, leg.leg, [each for each in facts if each is not fact])
