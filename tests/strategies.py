@@ -5,12 +5,14 @@ of seconds around ten-second edges.
 """
 
 import json
+from itertools import islice
 from typing import Any
 
 from hypothesis import strategies as st
 
 from pipeline.events.call import TYPES
-from tests.builders import event
+from pipeline.sources.simulate import CallCentre, Chaos, simulate
+from tests.builders import T0, event
 
 WHATS = sorted(name.rpartition(".")[2] for name in TYPES)
 FACTS = [what for what in WHATS if what not in {"voided", "deleted"}]
@@ -201,8 +203,37 @@ def histories(max_size: int = 12, **more: Any) -> st.SearchStrategy[list[dict[st
     return st.lists(call_events(**more), min_size=1, max_size=max_size)
 
 
+class CentreEvents(list[dict[str, Any]]):
+    """A busy centre's events, late, doubled, mended and out of order; shown by its seed alone."""
+
+    def __init__(self, seed: int, count: int = 300) -> None:
+        params = CallCentre(rate=3, scheduled_share=0.8, callback_share=0.4, chaos=SPOILED)
+        super().__init__(told.event for told in islice(simulate(params, seed, T0), count))
+        self.seed = seed
+
+    def __repr__(self) -> str:
+        return f"CentreEvents({self.seed})"
+
+
+SPOILED = Chaos(
+    duplicate_share=0.1,
+    late_share=0.3,
+    late_seconds=120,
+    correction_share=0.1,
+    void_share=0.1,
+    mending_seconds=90,
+)
+
+
+def streams() -> st.SearchStrategy[list[dict[str, Any]]]:
+    """What a partition may have to take: small and nasty, or plausible and larger."""
+    return histories(max_size=30) | st.builds(CentreEvents, st.integers(0, 10_000))
+
+
 def unambiguous(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Without events of a name and time already told otherwise: which holds is the bytes' business."""
+    if isinstance(told, CentreEvents):
+        return told
     seen: dict[tuple[Any, ...], dict[str, Any]] = {}
     return [
         said
