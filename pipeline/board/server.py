@@ -7,7 +7,7 @@ whatever other role the process runs. Source: architecture.md §4.
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from importlib.resources import files
 from typing import Any, Final
 
@@ -58,6 +58,7 @@ class Board:
 
     `extra_checks` gives further reasons for /readyz from other roles of the process. Without
     `reads_log` its maker folds records into `fold` and calls `publisher.changed()`.
+    `answers_sql` serves POST /api/sql: the process holds the embedded ClickHouse, and nobody else can.
     """
 
     def __init__(
@@ -69,12 +70,14 @@ class Board:
         extra_checks: Callable[[], list[str]] = list,
         now_ms: Callable[[], int] = wall_ms,
         reads_log: bool = True,
+        answers_sql: Callable[[str], Awaitable[dict[str, Any]]] | None = None,
     ) -> None:
         self.fold = Fold(definitions, now_ms())
         self.heartbeat = Heartbeat()
         self.publisher = Publisher(self.fold, definitions, telemetry, now_ms, settings.board.render_seconds)
         self._settings = settings
         self._extra_checks = extra_checks
+        self._answers_sql = answers_sql
         self._reader = self._make_reader() if reads_log else None
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
@@ -161,6 +164,8 @@ class Board:
         app.router.add_get("/events", self._events)
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
+        if self._answers_sql is not None:
+            app.router.add_post("/api/sql", self._sql)
         app.router.add_get("/", self._file)
         app.router.add_get("/{name}", self._file)
         return app
@@ -176,6 +181,12 @@ class Board:
         except (QuestionError, DefinitionError, ThresholdError) as error:
             return _json({"error": str(error)}, 400)
         return _json(answer)
+
+    async def _sql(self, request: web.Request) -> web.Response:
+        if self._answers_sql is None:
+            raise web.HTTPNotFound
+        answer = await self._answers_sql(await request.text())
+        return _json(answer, 400 if "error" in answer else 200)
 
     async def _livez(self, _: web.Request) -> web.Response:
         return _verdict("live", self.heartbeat.faults())

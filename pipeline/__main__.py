@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `pulse`."""
+
+from pipeline.cli import main
+
+main()

@@ -1,0 +1,196 @@
+"""`replay` and `verify`: numbers from files, without Kafka."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import track
+from rich.table import Table
+
+from pipeline.cli.terms import AsJson, Exit, definitions_of, err, instant_option, out, stop
+from pipeline.cli.wall import shown
+from pipeline.events.instants import instant_text
+from pipeline.metrics.catalogue import METRICS, DefinitionError
+from pipeline.metrics.definitions import Definitions, DefinitionsError
+from pipeline.metrics.numbers import Number
+from pipeline.metrics.windows import Window
+from pipeline.replay.answer import Question, answer
+from pipeline.replay.cases import CaseError, Verdict, check
+from pipeline.replay.cases import replay as run_events
+from pipeline.sources.files import lines_of
+from pipeline.state.partition import Applied, Partition
+
+Files = Annotated[list[Path], typer.Argument(help="NDJSON files; - is standard input.")]
+
+
+def replay(
+    files: Files,
+    as_of: Annotated[str | None, typer.Option(help="Instant of the levels and windows.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="Start of a free window.")] = None,
+    to: Annotated[str | None, typer.Option(help="End of it, not included.")] = None,
+    definitions: Annotated[Path, typer.Option(help="Declared tenants and thresholds.")] = Path(
+        "definitions.toml"
+    ),
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Run events from files through the core and print every metric.
+
+    Example: [bold]pulse simulate --for 1h --out calls.ndjson && pulse replay calls.ndjson[/bold]
+    """
+    declared = definitions_of(definitions)
+    try:
+        partition, applied = run_events(list(lines_of(files)), declared)
+    except OSError as error:
+        stop(Exit.USAGE, f"{error.filename}: {error.strerror}")
+    at = instant_option(as_of, "--as-of") or partition.watermark
+    start, end = instant_option(from_, "--from"), instant_option(to, "--to")
+    if (start is None) != (end is None):
+        stop(Exit.USAGE, "--from and --to belong together")
+    span = Window(start, end) if start is not None and end is not None else None
+    try:
+        rows = list(_rows(partition, declared, at, span))
+    except DefinitionError as error:
+        stop(Exit.USAGE, str(error))
+    rejects = [
+        {"line": letter.offset + 1, "reason": letter.rejected.reason, "detail": letter.rejected.detail}
+        for letter in applied.dead_letters
+    ]
+    if as_json:
+        document = {"as_of": instant_text(at), "metrics": rows, "rejected": rejects}
+        out.print_json(json.dumps(document | {"counts": _counts(applied)}))
+    else:
+        _print_replay(rows, rejects, applied, at)
+
+
+def _rows(
+    partition: Partition, definitions: Definitions, at: int, span: Window | None
+) -> Iterator[dict[str, Any]]:
+    """Every metric per (tenant, queue), then over all; windows 1h and today, or the free one."""
+    chains = partition.contacts.chains
+    series = sorted({(key[2], key[3][0]) for key in partition.ledger.buckets if key[1] == "cohort"})
+    places = [{"tenant": tenant, "queue": queue} for tenant, queue in series]
+    for dims in [*places, {}]:
+        for metric in METRICS.values():
+            if "queue" in dims and metric.families == ("quarantine",):
+                continue
+            windows: list[str | None] = [None] if metric.is_level or span else ["1h", "today"]
+            for window in windows:
+                question = Question(
+                    metric.name,
+                    None,
+                    dims,
+                    None if metric.is_level else span,
+                    at if metric.is_level or not span else None,
+                    window,
+                )
+                number = answer(chains, question, definitions)
+                yield (
+                    {"metric": metric.name, "unit": metric.unit, "window": window} | dims | (number._asdict())
+                )
+
+
+def _counts(applied: Applied) -> dict[str, int]:
+    return {
+        "consumed": applied.consumed,
+        "duplicate": applied.duplicate,
+        "late": applied.late,
+        "ignored": applied.ignored,
+        "rejected": len(applied.dead_letters),
+    }
+
+
+def _print_replay(
+    rows: list[dict[str, Any]], rejects: list[dict[str, Any]], applied: Applied, at: int
+) -> None:
+    table = Table(title=f"as of {instant_text(at)}", title_justify="left")
+    for name in ("tenant", "queue", "metric", "window"):
+        table.add_column(name)
+    table.add_column("value", justify="right")
+    table.add_column("n", justify="right")
+    for row in rows:
+        number = Number(row["value"], row["n"], row["low"], row["high"])
+        table.add_row(
+            row.get("tenant", "all"),
+            row.get("queue", "all"),
+            row["metric"],
+            row["window"] or "",
+            shown(number, row["unit"]),
+            "" if number.n is None else str(number.n),
+        )
+    out.print(table)
+    counts = ", ".join(f"{count} {name}" for name, count in _counts(applied).items())
+    out.print(f"{counts}", highlight=False)
+    for reject in rejects[:20]:
+        err.print(
+            f"line {reject['line']}: {reject['reason']}: {reject['detail']}",
+            markup=False,
+            highlight=False,
+        )
+    if len(rejects) > 20:
+        err.print(f"… and {len(rejects) - 20} more; --json has all")
+
+
+def verify(
+    paths: Annotated[list[Path], typer.Argument(help="Case files, or folders of them.")],
+    *,
+    known_only: Annotated[
+        bool, typer.Option("--known-only", help="Leave out metrics this version does not have.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run case files through the core in six orders of events and compare every number.
+
+    Example: [bold]pulse verify tests/cases --known-only[/bold]
+    """
+    files = [file for path in paths for file in _case_files(path)]
+    verdicts: list[Verdict] = []
+    broken: list[str] = []
+    for file in track(files, "verify", console=err, disable=not err.is_terminal, transient=True):
+        try:
+            verdicts += check(json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, json.JSONDecodeError, CaseError, DefinitionsError) as error:
+            broken.append(f"{file.name}: {error}")
+    counted = [verdict for verdict in verdicts if verdict.is_known or not known_only]
+    faults = [verdict for verdict in counted if verdict.fault]
+    if as_json:
+        out.print_json(json.dumps({"faults": [_said(v) for v in faults], "broken": broken}))
+    else:
+        _print_verify(counted, faults, broken)
+    if faults or broken:
+        raise typer.Exit(int(Exit.DIFFERENT))
+
+
+def _case_files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(path.glob("*.json"))
+    if not path.exists():
+        stop(Exit.USAGE, f"{path}: no such file or folder")
+    return [path]
+
+
+def _said(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "case": verdict.case,
+        "order": verdict.order,
+        "expectation": verdict.place,
+        "metric": verdict.expected.get("metric"),
+        "fault": verdict.fault,
+    }
+
+
+def _print_verify(counted: list[Verdict], faults: list[Verdict], broken: list[str]) -> None:
+    for verdict in faults:
+        out.print(
+            f"✗ {verdict.case} [{verdict.order}] expectation {verdict.place} "
+            f"{verdict.expected.get('metric')}: {verdict.fault}",
+            markup=False,
+            highlight=False,
+        )
+    for line in broken:
+        out.print(f"✗ {line}", markup=False, highlight=False)
+    cases = sorted({verdict.case for verdict in counted})
+    agreed = len(counted) - len(faults)
+    out.print(f"{agreed} of {len(counted)} numbers agree ({', '.join(cases)})", highlight=False)

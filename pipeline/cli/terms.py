@@ -1,0 +1,112 @@
+"""What the commands share: options, settings and definitions, output, exit codes."""
+
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from kafka.errors import KafkaError
+from rich.console import Console
+
+from pipeline.events.instants import BadTimeError, instant_ms
+from pipeline.kafka.clients import Clients, NoBrokerError, answers
+from pipeline.metrics.definitions import Definitions, DefinitionsError, declare
+from pipeline.settings import Settings, load
+from pipeline.settings_problems import SettingsError
+from pipeline.telemetry import configure_logging
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    OK = 0
+    DIFFERENT = 1
+    USAGE = 2
+    UNAVAILABLE = 3
+    FATAL = 70
+
+
+EXIT_CODES = (
+    "Exit codes: 0 well; 1 a difference or a finding; 2 wrong usage, settings or input; "
+    "3 Kafka, ClickHouse, Java or a topic is not there; 70 a worker ended rather than count wrongly."
+)
+
+out = Console()
+err = Console(stderr=True)
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="Settings file; default pulse.toml where it exists.", metavar="FILE"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines instead of a table.")]
+
+
+def stop(code: Exit, message: str) -> NoReturn:
+    """End the command with a message on standard error."""
+    err.print(message, style="red" if code else "", markup=False, highlight=False)
+    raise typer.Exit(int(code))
+
+
+def settings_of(config: Path | None, *, quiet: bool = False) -> Settings:
+    """Load and check the settings, set up logging; ends with code 2 when they are wrong."""
+    try:
+        settings = load(config)
+    except SettingsError as error:
+        stop(Exit.USAGE, str(error))
+    log = settings.log.model_copy(update={"level": "warning"}) if quiet else settings.log
+    configure_logging(log)
+    return settings
+
+
+def definitions_of(path: Path, thresholds_s: tuple[float, ...] = ()) -> Definitions:
+    """Read definitions.toml, which may be absent; ends with code 2 when it is wrong."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return declare(table, thresholds_s)
+    except (tomllib.TOMLDecodeError, DefinitionsError, OSError) as error:
+        stop(Exit.USAGE, f"{path}: {error}")
+
+
+def instant_option(text: str | None, name: str) -> int | None:
+    """RFC 3339 text of an option as ms; ends with code 2 when it is none."""
+    if text is None:
+        return None
+    try:
+        return instant_ms(text)
+    except BadTimeError as error:
+        stop(Exit.USAGE, f"{name}: {error}; e.g. 2026-03-02T17:30:00Z")
+
+
+def duration_seconds(text: str | None) -> float | None:
+    """`90`, `90s`, `5m`, `1h`, `2d` in seconds. Raises typer.BadParameter."""
+    if text is None:
+        return None
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    try:
+        seconds = float(number) * units[unit]
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no duration, e.g. 60s, 5m, 1h") from None
+    if seconds <= 0:
+        raise typer.BadParameter("a duration is more than 0")
+    return seconds
+
+
+@contextmanager
+def kafka_there(clients: Clients) -> Iterator[None]:
+    """Check that a broker answers; turns Kafka's errors into one message and code 3."""
+    try:
+        if not answers(clients):
+            stop(
+                Exit.UNAVAILABLE,
+                f"No Kafka answers at {', '.join(clients.bootstrap)}: start it, or set "
+                "PULSE_KAFKA__BOOTSTRAP (TLS and SASL: PULSE_KAFKA__SECURITY_PROTOCOL).",
+            )
+        yield
+    except NoBrokerError as error:
+        stop(Exit.USAGE, str(error))
+    except KafkaError as error:
+        stop(Exit.UNAVAILABLE, f"Kafka: {error!r}")
