@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 
 from pipeline.events.call import CallEvent, decode
 from pipeline.events.instants import instant_text
+from pipeline.metrics.buckets import DAY as DAY_GRAIN
+from pipeline.metrics.buckets import LATE, LIVE
 from pipeline.metrics.definitions import Definitions, declare
+from pipeline.metrics.windows import BUCKET_MS, DAY_MS
 from pipeline.state.partition import Partition
 from pipeline.state.retention import NO_HORIZONS, Horizons
 
@@ -105,3 +108,18 @@ def partition(
     for first in range(0, len(lines), size):
         found.apply(lines[first : first + size])
     return found
+
+
+def inside(found: Partition, horizons: Horizons) -> tuple[Any, ...]:
+    """What a partition holds for its readers: no empty buckets, none behind a horizon."""
+    edges = {
+        LIVE: found.watermark - horizons.bucket_ms - BUCKET_MS,
+        DAY_GRAIN: found.watermark - horizons.day_ms - 2 * DAY_MS,
+    }
+    buckets = {
+        key: cells
+        for key, cells in found.ledger.buckets.items()
+        if cells and (key[4] > edges[key[0]] or key[1] == LATE.name)
+    }
+    levels = {key: level.value() for key, level in found.ledger.levels.items() if level.instants}
+    return found.next_offset, found.watermark, found.contacts.chains, buckets, levels

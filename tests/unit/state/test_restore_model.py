@@ -9,15 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pipeline.events.instants import instant_ms, instant_text
-from pipeline.metrics.buckets import DAY, LATE, LIVE
-from pipeline.metrics.windows import BUCKET_MS
 from pipeline.state import codec, snapshot
 from pipeline.state.codec import BUCKETS, ENTITIES, Header
 from pipeline.state.partition import Partition
 from pipeline.state.restore import load
 from pipeline.state.retention import Horizons
 from pipeline.state.snapshot import Snapshot
-from tests.builders import UNDECLARED, Record, event, raw
+from tests.builders import UNDECLARED, Record, event, inside, raw
 from tests.strategies import call_events
 
 SECOND = 1000
@@ -39,20 +37,6 @@ def _small_chunks() -> Iterator[None]:
         patch.setattr(snapshot, "_CHUNK", 2)
         patch.setattr("pipeline.state.partition.SWEEP_EVERY_MS", 15 * SECOND)
         yield
-
-
-def inside(partition):
-    """What is in the partition for its readers: no empty buckets, none behind a horizon."""
-    live_edge = partition.watermark - SHRUNK.bucket_ms - BUCKET_MS
-    day_edge = partition.watermark - SHRUNK.day_ms - 2 * 86_400_000
-    edges = {LIVE: live_edge, DAY: day_edge}
-    buckets = {
-        key: cells
-        for key, cells in partition.ledger.buckets.items()
-        if cells and (key[4] > edges[key[0]] or key[1] == LATE.name)
-    }
-    levels = {key: level.value() for key, level in partition.ledger.levels.items() if level.instants}
-    return partition.next_offset, partition.watermark, partition.contacts.chains, buckets, levels
 
 
 def single_pass(records):
@@ -178,7 +162,7 @@ class Owners(RuleBasedStateMachine):
     @invariant()
     def state_is_that_of_a_single_pass(self):
         whole, _ = single_pass(self.source[: self.partition.next_offset])
-        assert inside(self.partition) == inside(whole)
+        assert inside(self.partition, SHRUNK) == inside(whole, SHRUNK)
 
     @precondition(lambda self: self.log)
     @invariant()
