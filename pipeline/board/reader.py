@@ -5,7 +5,7 @@ partition that cannot be read is refused with a reason; the others go on.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import structlog
@@ -15,13 +15,12 @@ from aiokafka.structs import TopicPartition
 
 from pipeline.board.fold import Fold, LogRecord, Source
 from pipeline.kafka.clients import Clients, running
+from pipeline.kafka.state_log import POLL_MS, last_header, partition_counts
 from pipeline.kafka.topics import Topic
 from pipeline.state.codec import Header, StateLogError, read_header
 
-POLL_MS: Final = 200
 RECORDS_PER_TURN: Final = 20
 """A record holds up to 512 KiB: the loop must breathe in between."""
-FIRST_STRIDE: Final = 8
 RETRY_SECONDS: Final = 1.0
 
 _log = structlog.get_logger(__name__)
@@ -54,8 +53,11 @@ class Reader:
 
     async def _read(self) -> None:
         """Open, then follow; returns when a position was trimmed away and all must be opened anew."""
+        partitions = await self._partitions()
+        for tp in partitions:
+            self._fold.expect(self._source(tp))
         async with running(self._clients.aio_consumer()) as consumer:
-            ends = await self._ends(consumer)
+            ends = await consumer.end_offsets(partitions)
             starts = {tp: start for tp in ends if (start := await self._open(consumer, tp, ends)) is not None}
         self.problem = ""
         self._changed()
@@ -68,21 +70,18 @@ class Reader:
             except OffsetOutOfRangeError as error:
                 _log.warning("state_log_position_lost", partitions=str(error.args))
 
-    async def _ends(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
-        """The end (last stable offset) of every partition, when all the topics are there."""
-        while True:
-            await consumer.topics()
-            numbers = {name: consumer.partitions_for_topic(name) for name in self._streams}
-            missing = sorted(name for name, found in numbers.items() if not found)
-            if not missing:
-                break
-            self.problem = f"topic {', '.join(missing)} does not exist: create it with `pulse topics`"
-            await asyncio.sleep(RETRY_SECONDS)
-        partitions = [TopicPartition(name, n) for name, found in numbers.items() for n in sorted(found)]
-        for tp in partitions:
-            self._fold.expect(self._source(tp))
-        ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
-        return ends
+    async def _partitions(self) -> list[TopicPartition]:
+        """Every partition of the state topics, when all of them are there.
+
+        An admin client is asked: a consumer answers from what it learnt when it was started.
+        """
+        async with running(self._clients.aio_admin()) as admin:
+            while missing := sorted(set(self._streams) - set(await admin.list_topics())):
+                self.problem = f"topic {', '.join(missing)} does not exist: create it with `pulse topics`"
+                await asyncio.sleep(RETRY_SECONDS)
+            topics = await admin.describe_topics(sorted(self._streams))
+        found = [(topic["topic"], each["partition"]) for topic in topics for each in topic["partitions"]]
+        return [TopicPartition(*each) for each in sorted(found)]
 
     def _source(self, tp: TopicPartition) -> Source:
         return Source(self._streams[tp.topic], tp.topic, tp.partition)
@@ -163,31 +162,3 @@ def _first_offset(header: Header | None, begin: int, end: int, partitions: int) 
             f"records from offset {first} on are needed, its log begins at {begin}: rebuild the stream"
         )
     return min(first, end)
-
-
-async def last_header(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int) -> Header | None:
-    """The header of the last committed record below `end`; None when there is no record.
-
-    Steps back in growing strides, because markers and aborted records may lie behind it.
-    """
-    stride = FIRST_STRIDE
-    start = end
-    while start > begin:
-        start = max(begin, end - stride)
-        last = None
-        async for record in _scan(consumer, tp, start, end):
-            last = record
-        if last is not None:
-            return read_header(last.headers)
-        stride *= 4
-    return None
-
-
-async def _scan(consumer: AIOKafkaConsumer, tp: TopicPartition, start: int, end: int) -> AsyncIterator[Any]:
-    """Committed records of [start, end); ends by position, since the last ones may be markers."""
-    consumer.assign([tp])
-    consumer.seek(tp, start)
-    while await consumer.position(tp) < end:
-        for record in (await consumer.getmany(tp, timeout_ms=POLL_MS)).get(tp, ()):
-            if record.offset < end:
-                yield record

@@ -166,7 +166,7 @@ async def _show(stack: Stack, ended: asyncio.Event, feeding: "asyncio.Task[None]
                 live.update(wall(board.publisher.latest, problems), refresh=True)
             else:
                 for line in lines(board.publisher.latest, problems):
-                    out.print(line, markup=False, highlight=False)
+                    out.print(line, markup=False, highlight=False, soft_wrap=True)
             with contextlib.suppress(TimeoutError):
                 seconds = 1.0 if live is not None else PLAIN_EVERY_SECONDS
                 await asyncio.wait_for(ended.wait(), seconds)

@@ -107,10 +107,9 @@ def check_config(config: Config = None, *, as_json: AsJson = False) -> None:
 def _letters(config: Path | None, limit: int) -> list[Letter]:
     settings = settings_of(config, quiet=True)
     clients = Clients(settings.kafka)
-    letters: list[Letter] = []
     with kafka_there(clients):
-        letters = read_letters(clients, f"{settings.kafka.topic_prefix}.dlq", limit)
-    return letters
+        return read_letters(clients, f"{settings.kafka.topic_prefix}.dlq", limit)
+    raise AssertionError("kafka_there ends the command instead of swallowing an error")
 
 
 @dlq.command("list")

@@ -43,7 +43,8 @@ def _cells(snapshot: Snapshot) -> dict[tuple[str, str], dict[tuple[str, str | No
     """Shown values by (tenant, queue), then (metric, window); the default definition only."""
     found: dict[tuple[str, str], dict[tuple[str, str | None], str]] = {}
     for row in snapshot.rows(_ASKED):
-        if row.definition["name"] == row.metric.variants[0]:
+        # Callbacks asked for in the menu belong to no queue.
+        if row.place[1] and row.definition["name"] == row.metric.variants[0]:
             place = (row.place[0] or "", row.place[1] or "")
             found.setdefault(place, {})[row.metric.name, row.window] = shown(row.number, row.metric.unit)
     return found

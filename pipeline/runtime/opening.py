@@ -3,18 +3,16 @@
 Source: architecture.md §2 (Open, Refuse) and the Faust guide §5.
 """
 
-from collections.abc import AsyncIterator
 from typing import Any, Final, NamedTuple
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from pipeline.kafka.clients import Clients, running
-from pipeline.state.codec import Header, StateLogError, read_header
+from pipeline.kafka.state_log import last_header, scan
+from pipeline.state.codec import Header, read_header
 from pipeline.state.partition import Partition
 from pipeline.state.restore import load
 
-FIRST_STRIDE: Final = 16
 FETCH_BYTES: Final = 8 << 20
 
 
@@ -66,7 +64,6 @@ async def read_log(clients: Clients, source: Source, state: Partition) -> Positi
     async with running(consumer):
         begin = await consumer.beginning_offsets([log_tp, source_tp])
         end = await consumer.end_offsets([log_tp, source_tp])
-        consumer.assign([log_tp])
         header = await last_header(consumer, log_tp, begin[log_tp], end[log_tp])
         if header is None:
             if begin[log_tp] > 0 and end[log_tp] > 0:
@@ -76,7 +73,7 @@ async def read_log(clients: Clients, source: Source, state: Partition) -> Positi
         _check_source(source, header, begin[source_tp], end[source_tp])
         count = 0
         batch: list[tuple[str, bytes]] = []
-        async for record in _scan(consumer, log_tp, first, end[log_tp]):
+        async for record in scan(consumer, log_tp, first, end[log_tp]):
             batch.append((read_header(record.headers).kind, record.value))
             count += 1
         load(state, header, batch)
@@ -121,35 +118,3 @@ def _check_source(source: Source, header: Header, begin: int, end: int) -> None:
 
 def _rebuild(source: Source) -> str:
     return f"pulse rebuild --stream {source.stream} --since YYYY-MM-DD"
-
-
-async def last_header(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int) -> Header | None:
-    """The header of the last committed record; steps back over markers and aborted records.
-
-    Raises StateLogError when a record is not ours.
-    """
-    stride = FIRST_STRIDE
-    while end > begin:
-        start = max(begin, end - stride)
-        last = None
-        async for record in _scan(consumer, tp, start, end):
-            last = record
-        if last is not None:
-            try:
-                return read_header(last.headers)
-            except StateLogError as error:
-                raise StateLogError(f"{tp.topic}/{tp.partition} at {last.offset}: {error}") from None
-        if start == begin:
-            return None
-        stride *= 4
-    return None
-
-
-async def _scan(consumer: AIOKafkaConsumer, tp: TopicPartition, start: int, end: int) -> AsyncIterator[Any]:
-    """Committed records from `start`; ends by position, since the last ones may be markers."""
-    consumer.seek(tp, start)
-    while await consumer.position(tp) < end:
-        for records in (await consumer.getmany(tp, timeout_ms=200)).values():
-            for record in records:
-                if record.offset < end:
-                    yield record

@@ -1,0 +1,58 @@
+"""Reading a state-log partition, as its owner and the board do: how many, the last header, a stretch.
+
+Source: architecture.md §2 (Open). Committed records only.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from pipeline.kafka.clients import Clients, running
+from pipeline.state.codec import Header, StateLogError, read_header
+
+POLL_MS: Final = 200
+FIRST_STRIDE: Final = 8
+
+
+async def partition_counts(clients: Clients, topics: Iterable[str]) -> dict[str, int]:
+    """Partitions by topic, 0 where there is no such topic. Raises KafkaError.
+
+    A consumer that is not subscribed knows only topics it has asked about (aiokafka 0.14).
+    """
+    async with running(clients.aio_admin()) as admin:
+        described = await admin.describe_topics(sorted(topics))
+    return {each["topic"]: len(each["partitions"]) if each["error_code"] == 0 else 0 for each in described}
+
+
+async def last_header(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int) -> Header | None:
+    """The header of the last committed record below `end`; None when there is no record.
+
+    Steps back in growing strides: markers and aborted records may lie behind it. Raises
+    StateLogError when that record is not ours.
+    """
+    stride, start = FIRST_STRIDE, end
+    while start > begin:
+        start = max(begin, end - stride)
+        last = None
+        async for record in scan(consumer, tp, start, end):
+            last = record
+        if last is not None:
+            try:
+                return read_header(last.headers)
+            except StateLogError as error:
+                place = f"{tp.topic}/{tp.partition} at {last.offset}"
+                raise StateLogError(f"{place}: {error}") from None
+        stride *= 4
+    return None
+
+
+async def scan(consumer: AIOKafkaConsumer, tp: TopicPartition, start: int, end: int) -> AsyncIterator[Any]:
+    """Committed records of [start, end); ends by position, since the last ones may be markers."""
+    consumer.assign([tp])
+    consumer.seek(tp, start)
+    while await consumer.position(tp) < end:
+        for record in (await consumer.getmany(tp, timeout_ms=POLL_MS)).get(tp, ()):
+            if record.offset < end:
+                yield record
