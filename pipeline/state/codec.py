@@ -153,9 +153,9 @@ def decode_buckets(raw: bytes) -> list[tuple[BucketKey, str, Cells | LevelValue 
     """(key, cause, value) of one record. Raises StateLogError."""
     try:
         pairs = _decode_buckets(raw)
-    except msgspec.MsgspecError as error:
+        return [(key, wire[0] if wire else "", _value(key, wire)) for key, wire in pairs]
+    except (msgspec.MsgspecError, ValueError) as error:
         raise StateLogError(f"unreadable buckets: {error}") from error
-    return [(key, wire[0] if wire else "", _value(key, wire)) for key, wire in pairs]
 
 
 def _value(key: BucketKey, wire: WireBucket) -> Cells | LevelValue | None:
