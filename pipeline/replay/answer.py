@@ -49,6 +49,7 @@ def answer(chains: Mapping[str, Chain], question: Question, definitions: Definit
     if metric.is_level:
         return _level(chains, question, metric, definitions)
     family = family_of(metric, definition)
+    _window(question, "", definitions)  # a question wrongly asked is refused also where nothing happened
     cells: Cells = {}
     for tenant, part in _parts(chains, question, family, definitions):
         window = _window(question, tenant, definitions)
