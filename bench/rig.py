@@ -1,0 +1,50 @@
+"""What the benches share: a broker of their own, numbers with their noise, one JSON line."""
+
+import json
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pipeline.local.kafka import LocalKafka
+from pipeline.settings import Kafka, Settings
+
+
+@contextmanager
+def broker() -> Iterator[Settings]:
+    """Settings of a real broker on loopback, with data in a temporary folder."""
+    with (
+        TemporaryDirectory(prefix="pulse-bench-") as folder,
+        LocalKafka(Path(folder), say=say) as kafka,
+    ):
+        yield Settings(kafka=Kafka(bootstrap=kafka.bootstrap, topic_prefix="bench", group="bench"))
+
+
+def say(line: str) -> None:
+    """Progress, kept apart from the JSON on standard output."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def spread(values: Sequence[float], digits: int = 2) -> dict[str, float]:
+    """Median, min and max: the machine's noise belongs to the number."""
+    return {
+        "median": round(statistics.median(values), digits),
+        "min": round(min(values), digits),
+        "max": round(max(values), digits),
+    }
+
+
+def report(bench: str, **fields: Any) -> None:
+    """One JSON line."""
+    machine = {
+        "python": platform.python_version(),
+        "cpus": os.cpu_count(),
+        "machine": platform.machine(),
+        "load": round(os.getloadavg()[0], 2),
+    }
+    print(json.dumps({"bench": bench, "machine": machine, **fields}), flush=True)

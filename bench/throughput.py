@@ -1,0 +1,170 @@
+"""Events per CPU-second of a whole aggregate worker, with commits, on a real Kafka.
+
+2 M simulated call events in 4 partitions, lz4. Each round starts a worker process on the same
+topic with an empty state log. Beside it: the same topic fetched by aiokafka alone, in the same
+run, as a baseline for the machine's mood.
+
+    python bench/throughput.py --events 2000000 --rounds 3
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from itertools import islice
+
+from rig import broker, report, say, spread
+
+from pipeline.kafka.clients import Clients, running
+from pipeline.kafka.topics import Topic, create_missing, declared_topics
+from pipeline.metrics.definitions import declare
+from pipeline.runtime.worker import Worker
+from pipeline.settings import Settings, load
+from pipeline.sources.simulate import CallCentre, encode, simulate
+from pipeline.telemetry import Telemetry
+
+HOUR_MS = 3_600_000
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    options.add_argument("--events", type=int, default=2_000_000)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--rate", type=float, default=1000.0, help="events per second of event time")
+    options.add_argument("--child", choices=("worker", "fetch"), help=argparse.SUPPRESS)
+    given = options.parse_args()
+    if given.child:
+        child = {"worker": run_worker, "fetch": run_fetch}[given.child]
+        asyncio.run(child(load(), given.events))
+        return
+    with broker() as settings:
+        topics = declared_topics(settings.kafka.topic_prefix)
+        clients = Clients(settings.kafka)
+        renew(clients, topics, [])
+        asyncio.run(fill(clients, given.events, given.rate))
+        rounds, fetches = [], []
+        for number in range(given.rounds):
+            renew(clients, topics, ["bench.call.state", "bench.dlq"])
+            settings_env = {
+                "PULSE_KAFKA__BOOTSTRAP": settings.kafka.bootstrap or "",
+                "PULSE_KAFKA__TOPIC_PREFIX": "bench",
+                "PULSE_KAFKA__GROUP": f"bench{number}",
+                "PULSE_LOG__LEVEL": "warning",
+            }
+            fetches.append(measure("fetch", given.events, settings_env))
+            rounds.append(measure("worker", given.events, settings_env))
+            say(f"round {number}: {rounds[-1]}")
+    cpu = [each["cpu_us_per_event"] for each in rounds]
+    base = [each["cpu_us_per_event"] for each in fetches]
+    report(
+        "throughput",
+        events=given.events,
+        partitions=4,
+        cpu_us_per_event=spread(cpu),
+        events_per_cpu_second=spread([1e6 / each for each in cpu], 0),
+        events_per_second=spread([each["events_per_second"] for each in rounds], 0),
+        resident_mib=spread([each["resident_mib"] for each in rounds], 0),
+        commits=spread([each["commits"] for each in rounds], 0),
+        fetch_only_cpu_us_per_event=spread(base),
+        ratio_to_fetch=spread([a / b for a, b in zip(cpu, base, strict=True)]),
+    )
+
+
+def renew(clients: Clients, topics: tuple[Topic, ...], names: list[str]) -> None:
+    """Delete `names`, create what is missing."""
+    admin = clients.admin()
+    try:
+        if names:
+            admin.delete_topics(names)
+            while set(names) & set(admin.list_topics()):
+                time.sleep(0.2)
+        create_missing(admin, topics, local=True)
+    finally:
+        admin.close()
+
+
+async def fill(clients: Clients, events: int, rate: float) -> None:
+    """Produce the story, starting so that nothing lies in the future."""
+    start = time.time_ns() // 1_000_000 - int(events / rate * 1000) - HOUR_MS
+    story = islice(simulate(CallCentre(rate=rate), 1, start), events)
+    began = time.monotonic()
+    async with running(clients.aio_producer(compression_type="lz4", linger_ms=50)) as producer:
+        for record in story:
+            await producer.send("bench.call", encode(record.event), key=record.key)
+        await producer.flush()
+    say(f"{events} events produced in {time.monotonic() - began:.0f} s")
+
+
+def measure(what: str, events: int, env: dict[str, str]) -> dict[str, float]:
+    """Run one child process and read the JSON it prints."""
+    command = [sys.executable, __file__, "--child", what, "--events", str(events)]
+    done = subprocess.run(
+        command, env={**os.environ, **env}, stdout=subprocess.PIPE, check=True, timeout=540
+    )
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def _cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+async def run_worker(settings: Settings, events: int) -> None:
+    """Aggregate everything; CPU counts from the call that joins the group."""
+    telemetry = Telemetry()
+    worker = Worker(settings, Clients(settings.kafka), declare({}), telemetry)
+    cpu, began = _cpu(), time.monotonic()
+    first = 0.0
+    import gc
+
+    async with worker.running():
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 100)
+        owned = worker.ownership.owned
+        while sum(each.committed_offset for each in owned.values()) < events:
+            if not first and any(each.state.next_offset for each in owned.values()):
+                first = time.monotonic()
+            await asyncio.sleep(0.05)
+        seconds, used = time.monotonic() - (first or began), _cpu() - cpu
+        commits = telemetry.registry.get_sample_value(
+            "pulse_transactions_total", {"outcome": "committed"}
+        )
+        print(
+            json.dumps(
+                {
+                    "cpu_us_per_event": used / events * 1e6,
+                    "events_per_second": events / seconds,
+                    "resident_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                    "commits": commits,
+                }
+            ),
+            flush=True,
+        )
+
+
+async def run_fetch(settings: Settings, events: int) -> None:
+    """The same records through aiokafka alone, decoded by nobody."""
+    async with running(
+        Clients(settings.kafka).aio_consumer(
+            "bench.call", auto_offset_reset="earliest", max_partition_fetch_bytes=4 << 20
+        )
+    ) as consumer:
+        cpu, began, seen = _cpu(), time.monotonic(), 0
+        while seen < events:
+            seen += sum(map(len, (await consumer.getmany(timeout_ms=1000)).values()))
+        used, seconds = _cpu() - cpu, time.monotonic() - began
+    print(
+        json.dumps(
+            {"cpu_us_per_event": used / events * 1e6, "events_per_second": events / seconds}
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
