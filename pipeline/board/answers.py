@@ -129,11 +129,19 @@ def page_answer(snapshot: Snapshot, faults: list[str]) -> dict[str, Any]:
                 "tenant": tenant,
                 "zone": str(zone(tenant)),
                 "total": totals[tenant, None],
-                "queues": [line for (owner, _), line in queues.items() if owner == tenant],
+                "queues": [
+                    line for (owner, _), line in queues.items() if owner == tenant and _is_shown(line)
+                ],
             }
             for tenant in snapshot.tenants
         ],
     }
+
+
+def _is_shown(line: dict[str, Any]) -> bool:
+    """Calls that never had a queue make a line only when there is something in it to see."""
+    counts = [line[name]["value"] for name in ("answered", "offered", "abandoned")]
+    return bool(line["queue"] or line["in_queue"] or any(counts))
 
 
 def _lines(snapshot: Snapshot, by: tuple[str, ...]) -> dict[tuple[str | None, str | None], dict[str, Any]]:

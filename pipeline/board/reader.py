@@ -15,7 +15,7 @@ from aiokafka.structs import TopicPartition
 
 from pipeline.board.fold import Fold, LogRecord, Source
 from pipeline.kafka.clients import Clients, running
-from pipeline.kafka.state_log import POLL_MS, last_header, partition_counts
+from pipeline.kafka.state_log import POLL_MS, last_header
 from pipeline.kafka.topics import Topic
 from pipeline.state.codec import Header, StateLogError, read_header
 
@@ -73,14 +73,19 @@ class Reader:
     async def _partitions(self) -> list[TopicPartition]:
         """Every partition of the state topics, when all of them are there.
 
-        An admin client is asked: a consumer answers from what it learnt when it was started.
+        Names are listed first: asking about a topic by name may create it.
         """
+        names = sorted(self._streams)
         async with running(self._clients.aio_admin()) as admin:
-            while missing := sorted(set(self._streams) - set(await admin.list_topics())):
-                self.problem = f"topic {', '.join(missing)} does not exist: create it with `pulse topics`"
+            while True:
+                missing = set(names) - set(await admin.list_topics())
+                described = [] if missing else await admin.describe_topics(names)
+                if described and all(topic["partitions"] for topic in described):
+                    break
+                what = ", ".join(sorted(missing or names))
+                self.problem = f"topic {what} does not exist: create it with `pulse topics`"
                 await asyncio.sleep(RETRY_SECONDS)
-            topics = await admin.describe_topics(sorted(self._streams))
-        found = [(topic["topic"], each["partition"]) for topic in topics for each in topic["partitions"]]
+        found = [(topic["topic"], each["partition"]) for topic in described for each in topic["partitions"]]
         return [TopicPartition(*each) for each in sorted(found)]
 
     def _source(self, tp: TopicPartition) -> Source:

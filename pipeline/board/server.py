@@ -183,8 +183,9 @@ class Board:
         return _json(answer)
 
     async def _sql(self, request: web.Request) -> web.Response:
-        if self._answers_sql is None:
-            raise web.HTTPNotFound
+        # A browser names the page it asks for; only commands may ask, or any page could.
+        if self._answers_sql is None or "Origin" in request.headers:
+            raise web.HTTPForbidden
         answer = await self._answers_sql(await request.text())
         return _json(answer, 400 if "error" in answer else 200)
 

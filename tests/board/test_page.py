@@ -121,7 +121,7 @@ async def test_the_page_shows_each_mean_over_its_n(stage, page):
     assert await page.said(line("sales", "asa-today")) == "1:03 n 2"
     assert await page.said(line("sales", "answered")) == "2"
     assert await page.said(line("sales", "waiting")) == "0"
-    assert await page.said(line("sales", "oldest")) == "nobody waits"
+    assert await page.said(line("sales", "oldest")) == "no one"
     assert await page.said(line("sales", "rate")) == "0.0 % 0.0 % to 66 %, n 2"
 
 
@@ -165,6 +165,7 @@ async def test_stale_numbers_are_greyed_and_the_reason_is_told(stage, page):
     await page.until(lambda: page.state() == "stale")
     assert await page.said("#notice-title") == "These numbers are not current"
     assert "no commit for 120 s" in await page.said("#faults")
+    await page.shot("stale")
     assert "grayscale" in await asyncio.to_thread(
         page.ask, "getComputedStyle(document.querySelector('main')).filter"
     )
@@ -201,8 +202,10 @@ async def test_a_screen_reader_finds_a_table_and_one_quiet_summary(stage, page):
     )
 
 
-@pytest.mark.parametrize("width", [390, 768, 1280, 1920])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [(390, "light"), (390, "dark"), (768, "dark"), (1280, "light"), (1920, "light"), (1920, "dark")],
+)
 async def test_a_busy_centre_fits_the_screen(browser, width, scheme):
     now = wall_ms()
     stage = Stage(now, DEFINITIONS)

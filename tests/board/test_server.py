@@ -225,3 +225,22 @@ async def test_an_address_in_use_is_an_error_and_leaves_nothing_running(stage):
         await other.start()
     with pytest.raises(RuntimeError, match="start it first"):
         _ = other.port
+
+
+async def test_sql_is_answered_to_commands_and_never_to_a_web_page():
+    async def answers(sql: str):
+        return {"rows": [[sql]]}
+
+    settings = Settings(board={"port": 0})
+    board = Board(settings, UNDECLARED, Telemetry(), reads_log=False, answers_sql=answers)
+    await board.start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            async with session.post(f"{board.url}/api/sql", data="SELECT 1") as answer:
+                assert (answer.status, await answer.json()) == (200, {"rows": [["SELECT 1"]]})
+            async with session.post(
+                f"{board.url}/api/sql", data="x", headers={"Origin": "http://elsewhere"}
+            ) as answer:
+                assert answer.status == 403
+    finally:
+        await board.stop()

@@ -3,6 +3,7 @@
 
 const WINDOWS = ["1m", "5m", "15m", "30m", "1h", "today"];
 const WINDOW_NAMES = { "1m": "1 min", "5m": "5 min", "15m": "15 min", "30m": "30 min", "1h": "1 h", today: "Today" };
+const SCALES = [0.1, 0.25, 0.5, 1];
 const SILENCE_MS = 12_000;
 const SUMMARY_EVERY_MS = 60_000;
 
@@ -74,8 +75,8 @@ function drawMean(target, mean, isToday, nMin) {
   say(target.note, isKnown ? `n ${mean.n.toLocaleString("en")}` : "");
   target.node.classList.toggle("none", !isKnown);
   target.node.classList.toggle("thin", isKnown && mean.n < nMin);
-  if (isKnown || isToday) target.value.removeAttribute("aria-label");
-  else target.value.setAttribute("aria-label", "no calls in this window");
+  if (isKnown || isToday) target.node.removeAttribute("aria-label");
+  else target.node.setAttribute("aria-label", "no calls in this window");
 }
 
 function drawRate(line, rate, nMin) {
@@ -110,7 +111,7 @@ function drawLine(line, told, nMin) {
 
 function tickLine(line) {
   const isWaiting = line.oldestAt !== null && line.oldestAt !== undefined;
-  say(line.oldest.value, isWaiting ? duration((serverNow() - line.oldestAt) / 1000) : "nobody waits");
+  say(line.oldest.value, isWaiting ? duration((serverNow() - line.oldestAt) / 1000) : "no one");
   line.oldest.node.classList.toggle("none", !isWaiting);
 }
 
@@ -127,7 +128,10 @@ function makeTenant(name) {
   const body = element("tbody", { role: "rowgroup" });
   const total = makeLine("All queues", true);
   const zone = element("span", { class: "zone" });
+  const columns = ["name", "now", "now", ...WINDOWS.map((window) => window === "today" ? "asa-today" : "asa"),
+    "service", "service", "service", "rate"];
   const table = element("table", { role: "table", "aria-labelledby": id },
+    element("colgroup", {}, ...columns.map((kind) => element("col", { class: kind }))),
     element("thead", { role: "rowgroup" }, groups, heads), body,
     element("tfoot", { role: "rowgroup" }, total.node));
   const node = element("section", { class: "tenant", "data-tenant": name },
@@ -155,6 +159,7 @@ function drawTenant(tenant, told, nMin) {
     drawLine(line, queue, nMin);
   });
   drawLine(tenant.total, told.total, nMin);
+  tenant.total.node.hidden = told.queues.length === 1;
 }
 
 function drawSnapshot() {
@@ -174,9 +179,17 @@ function drawSnapshot() {
     }
     drawTenant(tenant, told, snapshot.n_min);
   }
+  drawScale();
   byId("empty").hidden = snapshot.tenants.length > 0;
   say(byId("n-min"), String(snapshot.n_min));
   drawFreshness();
+}
+
+// All bands share one scale, so that they can be compared by eye.
+function drawScale() {
+  const highs = snapshot.tenants.flatMap((tenant) => tenant.queues.map((queue) => queue.abandon_rate.high ?? 0));
+  const highest = Math.max(0, ...highs);
+  byId("board").style.setProperty("--scale", SCALES.find((scale) => scale >= highest) ?? 1);
 }
 
 function drawFreshness() {

@@ -8,7 +8,7 @@ from pipeline.metrics.buckets import DAY, LEVEL, LIVE, LevelValue, merge
 from pipeline.metrics.definitions import declare
 from pipeline.metrics.windows import DAY_MS, LIVE_WINDOWS, floor_bucket, live_window
 from tests.board.log import record, source
-from tests.builders import T0, UNDECLARED, event, ms
+from tests.builders import T0, UNDECLARED
 
 KEY = (LIVE, "leave", "t", ("q", "voice"), T0)
 SERIES = ("leave", "t", ("q", "voice"))
