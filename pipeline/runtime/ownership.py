@@ -34,11 +34,17 @@ class Group(NamedTuple):
     """What the running consumer group says and does; set once Faust is there."""
 
     generation: Callable[[], int]
-    partitions: Callable[[str], int]
     pause: Callable[[set[TP]], None]
 
 
-_NO_GROUP = Group(lambda: -1, lambda _: 0, lambda _: None)
+_NO_GROUP = Group(lambda: -1, lambda _: None)
+
+
+class _Topics(NamedTuple):
+    """What the broker says: topics that would lose or misread records, and partition counts."""
+
+    wrong: dict[str, RefusedError]
+    partitions: dict[str, int]
 
 
 class Ownership:
@@ -90,8 +96,8 @@ class Ownership:
         published = False
         try:
             async with asyncio.timeout(self._settings.worker.open_timeout_seconds):
-                wrong = await self._wrong_topics() if partitions else {}
-                await asyncio.gather(*(self._open_one(tp, owned, wrong) for tp, owned in opening.items()))
+                topics = await asyncio.to_thread(self._look_at_topics, {tp.topic for tp in partitions})
+                await asyncio.gather(*(self._open_one(tp, owned, topics) for tp, owned in opening.items()))
             if generation != self.group.generation():
                 return {}
             self.owned = {tp: owned for tp, owned in opening.items() if tp not in self.refused}
@@ -123,33 +129,32 @@ class Ownership:
             h.stale_seconds * 1000,
             h.day_seconds * 1000,
         )
-        source = self._topics[tp.topic]._replace(
-            partition=tp.partition, partitions=self.group.partitions(tp.topic)
-        )
+        source = self._topics[tp.topic]._replace(partition=tp.partition)
         state = Partition(self._definitions, horizons)
         return OwnedPartition(source, self._settings, self._clients, state)
 
-    async def _wrong_topics(self) -> dict[str, RefusedError]:
-        """Topics whose configuration would lose or misread records."""
+    def _look_at_topics(self, sources: set[str]) -> _Topics:
+        """Blocks. Faust's own count of partitions is missing for a while after a rebalance."""
+        if not sources:
+            return _Topics({}, {})
+        admin = self._clients.admin()
+        try:
+            wrong = {
+                finding.topic: RefusedError(f"{finding.topic} {finding.what}", finding.command)
+                for finding in check(admin, self._declared)
+                if finding.severity is Severity.ERROR
+            }
+            described = admin.describe_topics(sorted(sources))
+            return _Topics(wrong, {each["name"]: len(each["partitions"]) for each in described})
+        finally:
+            admin.close()
 
-        def look() -> dict[str, RefusedError]:
-            admin = self._clients.admin()
-            try:
-                return {
-                    finding.topic: RefusedError(f"{finding.topic} {finding.what}", finding.command)
-                    for finding in check(admin, self._declared)
-                    if finding.severity is Severity.ERROR
-                }
-            finally:
-                admin.close()
-
-        return await asyncio.to_thread(look)
-
-    async def _open_one(self, tp: TP, owned: OwnedPartition, wrong: Mapping[str, RefusedError]) -> None:
+    async def _open_one(self, tp: TP, owned: OwnedPartition, topics: _Topics) -> None:
         try:
             for topic in (owned.source.topic, owned.source.log_topic):
-                if topic in wrong:
-                    raise wrong[topic]
+                if topic in topics.wrong:
+                    raise topics.wrong[topic]
+            owned.source = owned.source._replace(partitions=topics.partitions[tp.topic])
             await owned.open()
         except RefusedError as refusal:
             await owned.stop()

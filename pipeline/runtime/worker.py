@@ -87,7 +87,6 @@ class Worker:
         app = self._app
         self.ownership.group = Group(
             lambda: app.consumer_generation_id,
-            lambda topic: app.consumer.topic_partitions(topic) or 0,
             app.consumer.pause_partitions,
         )
         async with faust_app_running(self._app, stop_timeout=STOP_SECONDS):
