@@ -184,5 +184,5 @@ def shifted(text, seconds):
     return instant_text(instant_ms(text) + seconds * SECOND)
 
 
-Owners.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+Owners.TestCase.settings = settings(max_examples=150, stateful_step_count=30)
 test_owners_come_and_go = Owners.TestCase
