@@ -6,10 +6,16 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pipeline.settings import Kafka
 
 ROOT = Path(__file__).parent.parent
+
+# A busy machine is no counterexample. HYPOTHESIS_PROFILE=ci tries the same examples every time.
+settings.register_profile("pulse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("pulse"), derandomize=True, database=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "pulse"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
