@@ -178,7 +178,7 @@ class Sink:
     def _open_reader(self, group: str) -> KafkaLog | None:
         while not self._stopping.is_set():
             try:
-                return KafkaLog(self._clients, group, self._topics.names)
+                return KafkaLog(self._clients, group, self._topics.names, self._settings.worker)
             except KafkaError as error:
                 log.warning("ConnectFailed", to="Kafka", error=repr(error))
                 self._board.update(state=State.RETRYING, reason=f"Kafka: {error!r}")

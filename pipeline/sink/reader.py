@@ -20,6 +20,7 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata
 
 from pipeline.kafka.clients import Clients
+from pipeline.settings import Worker
 from pipeline.sink.flow import Polled
 from pipeline.sink.status import Place
 from pipeline.sink.writer import LineStoppedError
@@ -37,9 +38,12 @@ _SLICES: Final = "slices<"
 class KafkaLog(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python has no types
     """flow.Log over kafka-python. Every method belongs to the sink's thread."""
 
-    def __init__(self, clients: Clients, group: str, topics: Sequence[str]) -> None:
+    def __init__(self, clients: Clients, group: str, topics: Sequence[str], times: Worker) -> None:
         self._consumer: KafkaConsumer = clients.consumer(
             group_id=group,
+            # A dead sink holds its partitions for as long as a dead worker holds its own.
+            session_timeout_ms=int(times.session_timeout_seconds * 1000),
+            heartbeat_interval_ms=int(times.heartbeat_interval_seconds * 1000),
             max_poll_records=MAX_POLL_RECORDS,
             max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
         )
