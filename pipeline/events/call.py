@@ -4,6 +4,7 @@ Source: events.md §3 `call`. The fields of an event that Pulse keeps become one
 everything else of the event lives on in `raw_events` only.
 """
 
+from collections.abc import Callable
 from functools import reduce
 from operator import or_
 from typing import Any, Final
@@ -139,13 +140,6 @@ _SHAPES: Final[dict[str, tuple[int, type[Struct]]]] = {
     "deleted": (DELETED, _Chain),
 }
 TYPES: Final = {f"{PREFIX}{what}": kind for what, (kind, _) in _SHAPES.items()}
-_MESSAGES: Final[dict[type, int]] = {
-    msgspec.defstruct(
-        what.title(), [("data", data)], bases=(Envelope,), tag=PREFIX + what, gc=False, kw_only=True
-    ): kind
-    for what, (kind, data) in _SHAPES.items()
-}
-_decode: Any = msgspec.json.Decoder(reduce(or_, _MESSAGES)).decode
 _channel: Final[dict[str | None, int]] = {
     None: 0,
     **{name: code for code, name in enumerate(CHANNELS) if code},
@@ -170,8 +164,8 @@ def decode(raw: bytes | None, appended_ms: int | None = None) -> CallEvent | Ign
         return Rejected(Reason.TOO_LARGE, f"{len(raw)} bytes; an event has at most 65536")
     try:
         message = _decode(raw)
-        if message.specversion == "1.0" and (raw.isascii() or raw.decode()):
-            event = _event(message, _MESSAGES[type(message)])
+        if raw.isascii() or raw.decode():
+            event = _event(message)
             if appended_ms is not None and event.fact.at > appended_ms + FUTURE_MS:
                 return Rejected(
                     Reason.FUTURE,
@@ -193,18 +187,17 @@ class _RefusedError(ValueError):
         self.reason = reason
 
 
-def _event(message: Any, kind: int) -> CallEvent:
+def _event(message: Any) -> CallEvent:
+    kind, fill = _MESSAGES[type(message)]
     tenant = tenant_word(message.tenantid)
     if tenant is None:
         raise _RefusedError(Reason.BAD_TYPE, "tenantid is not 1-64 of A-Za-z0-9_.-")
     at = instant_ms(message.time)
-    source = message.source
-    data = message.data
+    source, data = message.source, message.data
     voids = 0 if message.corrects is None else event_name(source, message.corrects)
-    if kind >= VOIDED:
+    if fill is None:
         return _about_chain(message, kind, tenant, at, voids)
     contact = data.contact_id
-    initial = data.initial_contact_id or contact
     leg = data.leg
     fact = CallFact(
         event_name(source, message.id),
@@ -219,9 +212,9 @@ def _event(message: Any, kind: int) -> CallEvent:
         data.customer_ref,
         message.accountid,
     )
-    _FILL[kind](fact, data)
+    fill(fact, data)
     return CallEvent(
-        f"{tenant}|{initial}",
+        f"{tenant}|{data.initial_contact_id or contact}",
         contact,
         contact if leg is None or leg == contact else leg,
         fact,
@@ -266,7 +259,7 @@ def _answered(fact: CallFact, data: Any) -> None:
         fact.instant = instant_ms(data.talk_started_at)
 
 
-_FILL: Final = {
+_FILL: Final[dict[int, Callable[[CallFact, Any], None]]] = {
     **dict.fromkeys((INITIATED, ABANDONED, CALLBACK_REQUESTED, FLOWED_OUT), _nothing),
     QUEUED: _queued,
     ANSWERED: _answered,
@@ -274,6 +267,13 @@ _FILL: Final = {
     TRANSFERRED: _transferred,
     ENDED: _ended,
 }
+_MESSAGES: Final[dict[type, tuple[int, Callable[[CallFact, Any], None] | None]]] = {
+    msgspec.defstruct(
+        what.title(), [("data", data)], bases=(Envelope,), tag=PREFIX + what, gc=False, kw_only=True
+    ): (kind, _FILL.get(kind))
+    for what, (kind, data) in _SHAPES.items()
+}
+_decode: Any = msgspec.json.Decoder(reduce(or_, _MESSAGES)).decode
 
 
 def _about_chain(message: Any, kind: int, tenant: str, at: int, voids: int) -> CallEvent:

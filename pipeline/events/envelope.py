@@ -4,7 +4,7 @@ Source: events.md §1. Knows no stream's `data`.
 """
 
 import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -25,7 +25,7 @@ _tenants: dict[str, str] = {}
 class Envelope(Struct, gc=False, tag_field="type"):
     """Required attributes first; `data` and the tag belong to the stream's subclasses."""
 
-    specversion: str
+    specversion: Literal["1.0"]
     id: Id
     source: Text
     time: str

@@ -17,6 +17,7 @@ _SHAPE: Final = re.compile(
 )
 _CACHE_SIZE: Final = 1 << 16
 _second_ms: dict[str, int] = {}
+_fraction_ms: Final = {"Z": 0, **{f".{ms:03d}Z": ms for ms in range(1000)}}
 
 
 class BadTimeError(ValueError):
@@ -25,15 +26,11 @@ class BadTimeError(ValueError):
 
 def instant_ms(text: str) -> int:
     """Milliseconds since the Unix epoch. Raises BadTimeError."""
-    size = len(text)
-    if (size == 20 or (size == 24 and text[19] == ".")) and text[-1] == "Z":
-        base = _second_ms.get(text[:19])
-        if base is not None:
-            if size == 20:
-                return base
-            digits = text[20:23]
-            if digits.isdecimal() and digits.isascii():
-                return base + int(digits)
+    base = _second_ms.get(text[:19])
+    if base is not None:
+        fraction = _fraction_ms.get(text[19:])
+        if fraction is not None:
+            return base + fraction
     return _parse(text)
 
 

@@ -71,7 +71,9 @@ class Worker:
             declared,
             fatal,
         )
-        self._app = _new_app(settings, clients.connection(), self.ownership)
+        # Faust wants a folder, although without tables it keeps nothing there.
+        self._folder = tempfile.TemporaryDirectory(prefix="pulse-faust-")
+        self._app = _new_app(settings, clients.connection(), self.ownership, self._folder.name)
         self._trimmer = Trimmer(
             clients,
             self.plumbing,
@@ -104,6 +106,7 @@ class Worker:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+        self._folder.cleanup()
 
     async def _repeat(self, act: Callable[[], Any], seconds: float) -> None:
         while True:
@@ -188,7 +191,7 @@ def _credentials(connection: Connection) -> Any:
     return faust.SSLCredentials(connection.tls) if connection.tls is not None else None
 
 
-def _new_app(settings: Settings, connection: Connection, ownership: Ownership) -> PulseApp:
+def _new_app(settings: Settings, connection: Connection, ownership: Ownership, folder: str) -> PulseApp:
     worker = settings.worker
     app = PulseApp(
         settings.kafka.group,
@@ -212,7 +215,7 @@ def _new_app(settings: Settings, connection: Connection, ownership: Ownership) -
         broker_heartbeat_interval=worker.heartbeat_interval_seconds,
         broker_rebalance_timeout=worker.rebalance_timeout_seconds,
         broker_request_timeout=worker.request_timeout_seconds,
-        datadir=tempfile.mkdtemp(prefix="pulse-faust-"),
+        datadir=folder,
     )
     app.partition_owner = ownership
     app.transport = BatchTransport(app.conf.broker_consumer, app)
