@@ -42,9 +42,14 @@ class SinkStatus(NamedTuple):
     batch_rows: int = 0
 
     def is_healthy(self, now: float, patience_seconds: float = 60.0) -> bool:
-        """Not ready after a minute without success, and at once when the line stands."""
+        """Not ready when rows wait for longer than `patience_seconds`, and at once when the line stands.
+
+        An insert that hangs leaves the state at `running`: only the age of its rows tells.
+        """
         if self.state in {State.STOPPED, State.STARTING} or self.last_success is None:
             return False
+        if self.buffered_since is not None:
+            return now - self.buffered_since < patience_seconds
         return self.state is State.RUNNING or now - self.last_success < patience_seconds
 
 

@@ -22,6 +22,12 @@ def test_health(state, last_success, now, expected):
     assert SinkStatus(state=state, last_success=last_success).is_healthy(now) is expected
 
 
+def test_rows_that_wait_behind_a_hanging_insert_are_no_health():
+    status = SinkStatus(state=State.RUNNING, last_success=0, buffered_since=10)
+    assert status.is_healthy(69)
+    assert not status.is_healthy(71)
+
+
 def test_waiting_ends_when_the_offset_is_passed():
     board = StatusBoard()
     writer = Thread(target=lambda: board.update(positions={("t", 0): 6}))
