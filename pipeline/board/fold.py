@@ -18,6 +18,8 @@ DAYS_KEPT: Final = 33
 """31 local days before today, and a day either way for time zones."""
 SWEEP_EVERY_MS: Final = 60_000
 
+MADE_ANEW: Final = "its log tells of an older state than before, so it was made anew: restart the board"
+
 SeriesKey: TypeAlias = tuple[str, str, tuple[str, ...]]
 """(family, tenant, dimensions)"""
 
@@ -87,6 +89,9 @@ class Fold:
         header = record.header
         if header.format != self._format:
             self.refuse(source, _other_format(header.format, self._format))
+            return False
+        if header.next_offset < place.next_offset:
+            self.refuse(source, MADE_ANEW)
             return False
         if header.part.startswith("1/"):
             place.pending.clear()

@@ -5,6 +5,7 @@ partition that cannot be read is refused with a reason; the others go on.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ from pipeline.state.codec import Header, StateLogError, read_header
 RECORDS_PER_TURN: Final = 20
 """A record holds up to 512 KiB: the loop must breathe in between."""
 RETRY_SECONDS: Final = 1.0
+CHECK_SECONDS: Final = 10.0
+STALL_SECONDS: Final = 60.0
 
 _log = structlog.get_logger(__name__)
 
@@ -121,18 +124,22 @@ class Reader:
 
     async def _follow(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
         behind = {tp: end for tp, end in ends.items() if not self._fold.expect(self._source(tp)).is_caught_up}
+        progress = _Progress()
         while True:
             found = await consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_PER_TURN)
-            visible = [self._take(tp, record) for tp, records in found.items() for record in records]
+            visible = False
+            for tp, record in ((tp, record) for tp, records in found.items() for record in records):
+                visible |= self._take(tp, record)
+                # Others share the loop, and a full buffer answers without waiting.
+                await asyncio.sleep(0)
             reached = [tp for tp, end in behind.items() if await consumer.position(tp) >= end]
             for tp in reached:
                 del behind[tp]
                 self._fold.caught_up(self._source(tp))
                 _log.info("state_log_caught_up", topic=tp.topic, partition=tp.partition)
-            if reached or any(visible):
+            if reached or visible:
                 self._changed()
-            # A full buffer answers without waiting, and would keep everybody else waiting.
-            await asyncio.sleep(0)
+            await progress.check(consumer, list(ends))
 
     def _take(self, tp: TopicPartition, record: Any) -> bool:
         source = self._source(tp)
@@ -148,6 +155,34 @@ class Reader:
             self._refuse(source, reason)
             return True
         return visible
+
+
+class ReaderStalledError(KafkaError):  # type: ignore[misc] # aiokafka carries no types
+    """There are records to read and none came for too long: the client is to be replaced."""
+
+
+class _Progress:
+    """Whether positions move while the logs grow; a client may stop fetching in silence."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._checked_at = clock()
+        self._since: dict[TopicPartition, tuple[int, float]] = {}
+
+    async def check(self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> None:
+        """Ask the broker now and then. Raises ReaderStalledError."""
+        now = self._clock()
+        if now - self._checked_at < CHECK_SECONDS or not partitions:
+            return
+        self._checked_at = now
+        ends = await consumer.end_offsets(partitions)
+        for tp in partitions:
+            position = await consumer.position(tp)
+            known, since = self._since.get(tp, (-1, now))
+            if position >= ends[tp] or position != known:
+                self._since[tp] = (position, now)
+            elif now - since > STALL_SECONDS:
+                raise ReaderStalledError(f"{tp.topic}/{tp.partition} has stood at {position} for too long")
 
 
 def _first_offset(header: Header | None, begin: int, end: int, partitions: int) -> int:

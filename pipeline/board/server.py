@@ -18,6 +18,7 @@ from aiohttp import web
 from pipeline.board.answers import QuestionError, api_answer, page_answer, question_of
 from pipeline.board.fold import Fold
 from pipeline.board.health import Heartbeat, data_faults
+from pipeline.board.lag import Lag
 from pipeline.board.publisher import Publisher
 from pipeline.board.reader import Reader
 from pipeline.kafka.clients import Clients
@@ -78,17 +79,18 @@ class Board:
         self._settings = settings
         self._extra_checks = extra_checks
         self._answers_sql = answers_sql
-        self._reader = self._make_reader() if reads_log else None
+        self._reader: Reader | None = None
+        self._lag: Lag | None = None
+        if reads_log:
+            clients = Clients(settings.kafka)
+            topics = declared_topics(settings.kafka.topic_prefix, settings.streams)
+            self._reader = Reader(clients, topics, self.fold, self.publisher.changed)
+            self._lag = Lag(clients, topics, self.fold, telemetry)
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._runner: web.AppRunner | None = None
         self._event = (-1, b"")
         self._page = {name: files(__package__).joinpath("page", name).read_bytes() for name in PAGE_FILES}
-
-    def _make_reader(self) -> Reader:
-        kafka = self._settings.kafka
-        topics = declared_topics(kafka.topic_prefix, self._settings.streams)
-        return Reader(Clients(kafka), topics, self.fold, self.publisher.changed)
 
     async def start(self) -> None:
         """Listen, then read. Raises OSError when the address is taken."""
@@ -104,8 +106,9 @@ class Board:
             raise
         self._spawn("publishing", self.publisher.run())
         self._spawn("heartbeat", self._beat())
-        if self._reader is not None:
+        if self._reader is not None and self._lag is not None:
             self._spawn("reading the state logs", self._reader.run())
+            self._spawn("measuring lag", self._lag.run())
         _log.info("board_started", url=self.url)
 
     async def stop(self) -> None:

@@ -191,8 +191,14 @@ def _definitions_asked(metric: Metric, question: Question) -> list[Definition]:
 
 
 def snapshot_of(fold: Fold, definitions: Definitions, now: int) -> Snapshot:
-    """Advance the fold to `now` and copy what is to be shown."""
+    """Advance the fold to `now` and copy what is to be shown.
+
+    Before all sources are caught up there are no numbers: half a log tells of the past as of now.
+    """
     fold.advance(now)
+    freshness = tuple(_freshness(*each, now) for each in sorted(fold.positions.items()))
+    if not all(each.is_caught_up or each.refused for each in freshness):
+        return Snapshot(now, definitions, (), {}, {}, {}, {}, freshness)
     days = _Days(definitions, now)
     cells: dict[tuple[str, str], dict[Place, Cells]] = {(f, w): {} for f in TALLIES for w in WINDOWS}
     late: dict[tuple[str, str], Cells] = {}
@@ -212,7 +218,6 @@ def snapshot_of(fold: Fold, definitions: Definitions, now: int) -> Snapshot:
         elif family == QUARANTINE.name:
             quarantine[tenant, dims[0]] = values
     places = {place for parts in cells.values() for place in parts} | set(levels)
-    freshness = tuple(_freshness(*each, now) for each in sorted(fold.positions.items()))
     in_order = tuple(sorted(places, key=lambda place: tuple(name or "" for name in place)))
     return Snapshot(now, definitions, in_order, cells, levels, quarantine, late, freshness)
 

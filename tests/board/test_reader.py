@@ -10,8 +10,9 @@ from aiokafka.admin import RecordsToDelete
 from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 
-from pipeline.board.fold import Fold
-from pipeline.board.reader import Reader
+from pipeline.board.fold import Fold, Source
+from pipeline.board.lag import Lag
+from pipeline.board.reader import Reader, ReaderStalledError, _Progress
 from pipeline.board.server import Board, wall_ms
 from pipeline.kafka.clients import Clients, running
 from pipeline.kafka.state_log import last_header
@@ -211,6 +212,60 @@ async def test_a_position_that_was_trimmed_away_is_opened_anew_from_the_newest_h
             await asyncio.sleep(0.02)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_reader_that_stands_still_while_the_log_grows_is_replaced():
+    class Frozen:
+        async def end_offsets(self, partitions):
+            return dict.fromkeys(partitions, 9)
+
+        async def position(self, _):
+            return 4
+
+    clock = [0.0]
+    progress, tp = _Progress(lambda: clock[0]), TopicPartition("log", 0)
+    for clock[0] in (11.0, 22.0, 71.0):
+        await progress.check(Frozen(), [tp])
+    clock[0] = 82.0
+    with pytest.raises(ReaderStalledError, match="log/0 has stood at 4"):
+        await progress.check(Frozen(), [tp])
+
+
+async def test_lag_is_what_the_source_holds_beyond_the_numbers(log):
+    (source_topic,) = [topic.name for topic in log.topics if topic.kind == "source"]
+    async with running(log.clients.aio_producer()) as producer:
+        for _ in range(5):
+            await producer.send_and_wait(source_topic, b"{}", partition=1)
+    fold, telemetry = Fold(UNDECLARED, wall_ms()), Telemetry()
+    for partition, next_offset in ((0, -1), (1, 3)):
+        place = fold.expect(Source("call", log.topic, partition))
+        place.is_caught_up, place.next_offset = True, next_offset
+    task = asyncio.create_task(Lag(log.clients, log.topics, fold, telemetry).run())
+    name = "pulse_consumer_lag_messages"
+    async with asyncio.timeout(10):
+        while telemetry.registry.get_sample_value(name, {"topic": source_topic, "partition": "1"}) is None:
+            await asyncio.sleep(0.02)
+    assert telemetry.registry.get_sample_value(name, {"topic": source_topic, "partition": "0"}) == 0
+    assert telemetry.registry.get_sample_value(name, {"topic": source_topic, "partition": "1"}) == 2
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_topic_created_anew_starts_from_nothing(log):
+    worker = Worker(partitions=PARTITIONS)
+    async with log.owner() as owner:
+        for contact in "abcd":
+            await log.write(owner, worker, events(contact, 10))
+    async with board_of(log) as board:
+        await until(board, ASA, asa(10.0, 4))
+        admin = log.clients.admin()
+        admin.delete_topics([log.topic])
+        await asyncio.sleep(0.3)
+        create_missing(admin, log.topics, local=True)
+        admin.close()
+        async with log.owner() as owner:
+            await log.write(owner, Worker(partitions=PARTITIONS), events("new", 40))
+        await until(board, ASA, asa(40.0, 1))
 
 
 async def test_without_topics_the_board_says_what_to_create(own_kafka):

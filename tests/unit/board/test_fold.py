@@ -100,6 +100,13 @@ def test_a_log_made_anew_takes_its_old_numbers_with_it():
     assert window(fold) == {0: 5}
 
 
+def test_a_log_that_goes_back_is_refused():
+    """Only a log made anew does, and the part of it below our position was never seen."""
+    fold = folded(record(0, [(KEY, {0: 3})], next_offset=5), record(2, [(KEY, {0: 1})], next_offset=4))
+    assert "made anew" in fold.positions[source()].refused
+    assert window(fold) == {0: 3}
+
+
 def test_a_window_holds_the_running_bucket_and_loses_the_oldest_when_the_edge_moves():
     # 1m at 09:00:59.999  [09:00:00 ......... 09:01:00)
     # 1m at 09:01:00.000      [09:00:10 ......... 09:01:10)

@@ -154,3 +154,19 @@ def test_the_age_of_data_is_that_of_the_partition_furthest_behind():
 def test_a_board_that_knows_nothing_has_no_age_and_no_watermark():
     snapshot = snapshot_of(Fold(UNDECLARED, ms(0)), UNDECLARED, ms(0))
     assert (snapshot.age_ms, snapshot.watermark, list(snapshot.rows())) == (None, None, [])
+
+
+def test_half_a_log_shows_no_numbers():
+    fold, worker = Fold(UNDECLARED, ms(60)), Worker(partitions=2)
+    tell(fold, worker, answered("a", 30, 10), ms(60))
+    fold.expect(source(1))
+    assert list(snapshot_of(fold, UNDECLARED, ms(60)).rows()) == []
+    fold.caught_up(source(1))
+    assert number(snapshot_of(fold, UNDECLARED, ms(60)), "answered", "1m").value == 1
+
+
+def test_a_refused_partition_does_not_hide_the_others():
+    fold, worker = Fold(UNDECLARED, ms(60)), Worker(partitions=2)
+    tell(fold, worker, answered("a", 30, 10), ms(60))
+    fold.refuse(source(1), "no")
+    assert number(snapshot_of(fold, UNDECLARED, ms(60)), "answered", "1m").value == 1
