@@ -28,15 +28,13 @@ class Chain(Struct, array_like=True, gc=False):
     """What is known of one `initial_contact_id`. Legs are sorted by (contact, leg).
 
     `voids` names void events, sorted. `deleted_at` is the latest `deleted` event's time (0: none).
-    `touched_at` is the latest instant any event of the chain named; `due_at` is when the
-    partition's clock has to look at the chain again (retention.py).
+    `touched_at` is the latest instant any event of the chain named.
     """
 
     legs: list[Leg]
     voids: list[int]
     deleted_at: int = 0
     touched_at: int = 0
-    due_at: int = 0
 
 
 def _fact_place(fact: CallFact) -> tuple[int, int]:

@@ -115,7 +115,6 @@ def as_of(chain: Chain, at: int) -> Chain:
         chain.voids,
         chain.deleted_at,
         chain.touched_at,
-        chain.due_at,
     )
 
 

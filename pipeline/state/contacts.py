@@ -23,7 +23,6 @@ from pipeline.entities.contact_metrics import (
 )
 from pipeline.entities.stay import Stay, read_leg
 from pipeline.events.call import (
-    CALLBACK_REQUESTED,
     DELETED,
     ENDED,
     INITIATED,
@@ -33,7 +32,7 @@ from pipeline.events.call import (
 )
 from pipeline.metrics.buckets import Contribution
 from pipeline.state.ledger import Ledger
-from pipeline.state.retention import Horizons, due_at, leg_due_at, stale_at
+from pipeline.state.retention import Horizons, due_at, stale_at
 
 APPLIED = "applied"
 DUPLICATE = "duplicate"
@@ -70,6 +69,7 @@ class Contacts:
                 self._ledger.post_late(_tenant(key), STREAM, fact.at, 0)
                 return LATE
             chain = self.chains[key] = new_chain()
+            self._ring_at(watermark + self._look_ms, key)
         leg = place_of(chain, event)
         if leg is KNOWN:
             return DUPLICATE
@@ -83,12 +83,8 @@ class Contacts:
         if before is not None:
             after = stay_contributions(leg, stay, self._bounds_ms)
             self._post(key, before, after, "", watermark, fact.at)
-        if len(chain.legs) > 1 or (stay is not None and stay.outcome == CALLBACK_REQUESTED):
-            due = due_at(chain, self._horizons)
-        else:
-            due = leg_due_at(leg, stay, chain.touched_at, self._horizons)[0]
-        if due != chain.due_at:
-            self._set_alarm(key, chain, due, watermark)
+        if fact.at < watermark:
+            self._set_alarm(key, chain, watermark)
         return APPLIED
 
     def _apply_general(self, key: str, chain: Chain, event: CallEvent, watermark: int) -> str:
@@ -96,7 +92,7 @@ class Contacts:
         if is_known(chain, event):
             return DUPLICATE
         self._merge(key, chain, event, watermark)
-        self._set_alarm(key, chain, due_at(chain, self._horizons), watermark)
+        self._set_alarm(key, chain, watermark)
         return APPLIED
 
     def _before(self, leg: Leg, stay: Stay | None, fact: CallFact) -> list[Contribution] | None:
@@ -158,15 +154,14 @@ class Contacts:
         if kept_out:
             self._ledger.post_late(tenant, STREAM, at, 1)
 
-    def _set_alarm(self, key: str, chain: Chain, due: int, watermark: int) -> None:
-        """Every chain keeps one alarm at most `_look_ms` ahead; a sooner due one gets another."""
-        known = chain.due_at
-        if due == known:
-            return
-        chain.due_at = due
-        if not known:
-            self._ring_at(min(due, watermark + self._look_ms), key)
-        elif due < known and due <= watermark + self._look_ms:
+    def _set_alarm(self, key: str, chain: Chain, watermark: int) -> None:
+        """Ring in time for a chain that may be due sooner than its alarm.
+
+        Every chain has an alarm at most `_look_ms` ahead of when it was looked at last, and an
+        event in order of time makes nothing due before that.
+        """
+        due = due_at(chain, self._horizons)
+        if due <= watermark + self._look_ms:
             self._ring_at(due, key)
 
     def _ring_at(self, at: int, key: str) -> None:
@@ -188,8 +183,11 @@ class Contacts:
                 chain = self.chains.get(key)
                 if chain is None:
                     continue
-                if chain.due_at > slot or self._mark_stale(key, chain, slot):
-                    self._ring_at(min(chain.due_at, slot + self._look_ms), key)
+                due = due_at(chain, self._horizons)
+                if due <= slot and self._mark_stale(key, chain, slot):
+                    due = due_at(chain, self._horizons)
+                if due > slot:
+                    self._ring_at(min(due, slot + self._look_ms), key)
                 else:
                     self._leave(key, chain, watermark)
                     left.append(key)
@@ -205,7 +203,6 @@ class Contacts:
         for leg in open_legs:
             leg.is_stale = True
         self._post(key, before, contributions(chain, self._bounds_ms), "late", now, now)
-        chain.due_at = due_at(chain, self._horizons)
         self.changed.add(key)
         return True
 
@@ -229,7 +226,7 @@ class Contacts:
         for key, chain in self.chains.items():
             parts = contributions(chain, self._bounds_ms)
             self._ledger.post_levels(_tenant(key), parts, 1, watermark)
-            self._ring_at(min(chain.due_at, watermark + self._look_ms), key)
+            self._ring_at(min(due_at(chain, self._horizons), watermark + self._look_ms), key)
         self._ledger.changed.clear()
 
 
