@@ -129,7 +129,7 @@ def database_of(sink: Sink) -> str:
 
 
 class MissingTableError(RuntimeError):
-    """Tables or columns are not as this version writes them; the message names the command."""
+    """Tables, columns or engines are not as this version writes them; the message names the command."""
 
 
 class Store:
@@ -157,7 +157,7 @@ class Store:
         self._types.clear()
 
     def check(self) -> None:
-        """Compare the tables with what this version writes. Raises MissingTableError."""
+        """Compare tables, columns and engines with what this version relies on. Raises MissingTableError."""
         found = self._client.query(
             "SELECT table, name FROM system.columns WHERE database = currentDatabase()"
         ).result_rows
@@ -165,6 +165,17 @@ class Store:
         missing = [f"{t.name}.{c}" for t in TABLES for c in t.columns if (t.name, c) not in present]
         if missing:
             raise MissingTableError(f"ClickHouse lacks {', '.join(missing[:5])}: run `pulse migrate`")
+        rows = self._client.query(
+            "SELECT name, engine FROM system.tables WHERE database = currentDatabase()"
+        ).result_rows
+        engines = {name: str(engine) for name, engine in rows}
+        # Replicated… and Shared… end alike; anything else would keep every delivery as a row of its own.
+        wrong = [t.name for t in TABLES if not engines[t.name].endswith("ReplacingMergeTree")]
+        if wrong:
+            raise MissingTableError(
+                f"{', '.join(wrong)}: not a ReplacingMergeTree, rows would count twice."
+                " Make the tables by `pulse migrate`"
+            )
 
     def last_version(self, stream: str, epoch: int, partition: int) -> int | None:
         """The newest state-log offset whose buckets are stored; None when there are none."""

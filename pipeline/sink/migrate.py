@@ -1,7 +1,8 @@
 """Bring ClickHouse's tables and views to this version: numbered SQL files, each applied once.
 
 Source: clickhouse.md §9. A file that was changed after it was applied is refused. There is no lock:
-run it as one job.
+run it as one job. A view made by SELECT * keeps the columns of its day: a migration that adds a column
+makes the view anew.
 """
 
 from pathlib import Path

@@ -250,6 +250,17 @@ def test_a_column_that_is_missing_is_told_at_the_start(engine, store):
         engine.command("ALTER TABLE rejected RENAME COLUMN sha TO sha256")
 
 
+def test_a_table_that_would_count_twice_is_refused_at_the_start(engine, store):
+    engine.command("RENAME TABLE erasures TO erasures_away")
+    engine.command("CREATE TABLE erasures ENGINE = MergeTree ORDER BY tenant AS SELECT * FROM erasures_away")
+    try:
+        with pytest.raises(MissingTableError, match="erasures: not a ReplacingMergeTree"):
+            store.check()
+    finally:
+        engine.command("DROP TABLE erasures SYNC")
+        engine.command("RENAME TABLE erasures_away TO erasures")
+
+
 def test_the_newest_offset_is_known_per_epoch_and_partition(engine, write, store):
     write(rows_of(log_of([[event("queued", 0)]], number=2, epoch=4, first=90)))
     assert isinstance(store, Store)
