@@ -1,8 +1,10 @@
 """What every kind of test may need: nothing here is started before a test asks for it."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
@@ -10,7 +12,14 @@ from hypothesis import HealthCheck, settings
 
 from pipeline.settings import Kafka
 
+if TYPE_CHECKING:
+    from selenium import webdriver
+
 ROOT = Path(__file__).parent.parent
+BROWSER_FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
 
 # A busy machine is no counterexample. HYPOTHESIS_PROFILE=ci tries the same examples every time.
 settings.register_profile("pulse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -48,3 +57,21 @@ def own_kafka(kafka: Kafka) -> Kafka:
     """The session's broker with a topic prefix and a group that no other test uses."""
     name = f"t{uuid4().hex[:10]}"
     return kafka.model_copy(update={"topic_prefix": name, "group": name})
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator["webdriver.Chrome"]:
+    """A headless Chromium from the system's packages."""
+    from selenium import webdriver
+
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    assert chromium, "chromium is missing: run `make parts`"
+    assert driver, "chromedriver is missing: run `make parts`"
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*BROWSER_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    found = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    found.set_page_load_timeout(20)
+    yield found
+    found.quit()

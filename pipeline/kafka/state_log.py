@@ -1,29 +1,18 @@
-"""Reading a state-log partition, as its owner and the board do: how many, the last header, a stretch.
+"""Reading a state-log partition, as its owner and the board do: the last header, and a stretch.
 
 Source: architecture.md §2 (Open). Committed records only.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
-from pipeline.kafka.clients import Clients, running
 from pipeline.state.codec import Header, StateLogError, read_header
 
 POLL_MS: Final = 200
 FIRST_STRIDE: Final = 8
-
-
-async def partition_counts(clients: Clients, topics: Iterable[str]) -> dict[str, int]:
-    """Partitions by topic, 0 where there is no such topic. Raises KafkaError.
-
-    A consumer that is not subscribed knows only topics it has asked about (aiokafka 0.14).
-    """
-    async with running(clients.aio_admin()) as admin:
-        described = await admin.describe_topics(sorted(topics))
-    return {each["topic"]: len(each["partitions"]) if each["error_code"] == 0 else 0 for each in described}
 
 
 async def last_header(consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int) -> Header | None:

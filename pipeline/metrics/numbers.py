@@ -32,10 +32,15 @@ def mean_seconds(total_ms: int, n: int) -> Number:
 
 
 def proportion(part: int, n: int) -> Number:
-    """Part / n with its Wilson interval (Wilson 1927); absent when n is 0."""
+    """Part / n with its Wilson interval (Wilson 1927); absent when n is 0.
+
+    Parts that cannot be (of a log half read) have no interval rather than an error.
+    """
     if n == 0:
         return Number(None, 0)
     share = part / n
+    if not 0 <= share <= 1:
+        return Number(share, n)
     z2 = Z_95 * Z_95
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = Z_95 * sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)

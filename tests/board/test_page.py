@@ -1,7 +1,6 @@
 """The live page in a real browser: what it shows, that it moves by itself, and how it says it is stale."""
 
 import asyncio
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,26 +15,7 @@ from tests.board.log import simulated
 from tests.builders import T0, event
 
 SCREENSHOTS = Path(__file__).parent.parent.parent / ".pytest_cache" / "screenshots"
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 DEFINITIONS = declare({"tenants": {"globex": {"tz": "America/New_York"}}})
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    assert chromium, "chromium is missing: run `make parts`"
-    assert driver, "chromedriver is missing: run `make parts`"
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    found = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    found.set_page_load_timeout(20)
-    yield found
-    found.quit()
 
 
 class Page:
