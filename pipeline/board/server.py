@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from importlib.resources import files
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -33,6 +34,7 @@ EVENTS_SECONDS: Final = 0.5
 KEEP_ALIVE_SECONDS: Final = 5.0
 BEAT_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 2.0
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 PAGE_FILES: Final = {
     "index.html": "text/html",
     "app.js": "text/javascript",
@@ -59,7 +61,8 @@ class Board:
 
     `extra_checks` gives further reasons for /readyz from other roles of the process. Without
     `reads_log` its maker folds records into `fold` and calls `publisher.changed()`.
-    `answers_sql` serves POST /api/sql: the process holds the embedded ClickHouse, and nobody else can.
+    `answers_sql` serves POST /api/sql to programs on this machine: the process holds the embedded
+    ClickHouse, and nobody else can.
     """
 
     def __init__(
@@ -231,6 +234,16 @@ class Board:
             answer = page_answer(self.publisher.latest, self.faults())
             self._event = (number, b"event: snapshot\ndata: " + _encode(answer) + b"\n\n")
         return self._event
+
+
+def _is_from_here(request: web.Request) -> bool:
+    """A program on this machine: no other host, and no page of another site open in a browser here.
+
+    A browser sends this type to a foreign site only after asking it, and names that site as the host.
+    """
+    host = urlsplit(f"//{request.host}").hostname
+    is_local = request.remote in LOOPBACK and host in {*LOOPBACK, "localhost"}
+    return is_local and request.content_type == "application/sql"
 
 
 def _json(answer: dict[str, Any], status: int = 200) -> web.Response:

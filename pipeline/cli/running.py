@@ -6,14 +6,25 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Coroutine
-from pathlib import Path
+from errno import EADDRINUSE
 from typing import Annotated, Any
 
 import typer
-from pydantic import SecretStr
 from rich.live import Live
 
-from pipeline.cli.terms import Config, Exit, definitions_of, duration_seconds, err, out, settings_of, stop
+from pipeline.cli.story import HISTORY_MS, Story, go_on, keep
+from pipeline.cli.terms import (
+    Config,
+    Exit,
+    Folder,
+    definitions_of,
+    duration_seconds,
+    err,
+    kept_in,
+    out,
+    settings_of,
+    stop,
+)
 from pipeline.cli.wall import lines, wall
 from pipeline.kafka.clients import Clients, running
 from pipeline.kafka.topics import create_missing, declared_topics
@@ -23,10 +34,7 @@ from pipeline.local.stack import ROLES, NotReadyError, Stack
 from pipeline.metrics.definitions import Definitions
 from pipeline.settings import Settings
 from pipeline.sources.publish import publish_live, publish_until
-from pipeline.sources.simulate import CallCentre
-from pipeline.sources.simulate import simulate as story
 
-HISTORY_SECONDS = 20 * 60
 DEMO_TRIM_SECONDS = 600.0
 PLAIN_EVERY_SECONDS = 5.0
 
@@ -63,17 +71,19 @@ def demo(
     config: Config = None,
     *,
     for_: Annotated[str | None, typer.Option("--for", help="Stop after so long: 60s, 5m.")] = None,
-    folder: Annotated[
-        Path | None, typer.Option("--dir", help="Where Kafka and ClickHouse keep their data.")
-    ] = None,
+    folder: Folder = None,
     rate: Annotated[float, typer.Option(help="Simulated events per second.", min=0.5)] = 25.0,
     seed: Annotated[int, typer.Option(help="Seed of the simulated contact centre.")] = 7,
 ) -> None:
     """Everything on this machine: a local Kafka, all roles, simulated calls, a live table.
 
-    Ctrl-C stops cleanly; data stay in --dir. Example: [bold]pulse demo --for 60s[/bold]
+    Ctrl-C stops cleanly; data stay in --dir, and the next demo there goes on. A Kafka or a ClickHouse
+    that is configured is used instead. Example: [bold]pulse demo --for 60s[/bold]
     """
-    settings = _demo_settings(settings_of(config, quiet=True), folder)
+    settings = kept_in(settings_of(config, quiet=True), folder)
+    settings = settings.model_copy(
+        update={"worker": settings.worker.model_copy(update={"trim_age_seconds": DEMO_TRIM_SECONDS})}
+    )
     definitions = definitions_of(settings.definitions)
     seconds = duration_seconds(for_)
     broker: LocalKafka | None = None
@@ -84,7 +94,9 @@ def demo(
             broker = LocalKafka(data, say=lambda line: err.print(line, highlight=False)).start()
             kafka = settings.kafka.model_copy(update={"bootstrap": broker.bootstrap})
             settings = settings.model_copy(update={"kafka": kafka})
-        _run(_demo(settings, definitions, seconds, rate, seed))
+        # The port of a local broker changes, its data do not.
+        address = "" if broker is not None else settings.kafka.bootstrap or ""
+        _run(_demo(settings, definitions, seconds, (rate, seed, address)))
     except LocalKafkaError as error:
         stop(Exit.UNAVAILABLE, str(error))
     finally:
@@ -92,18 +104,11 @@ def demo(
             broker.stop()
 
 
-def _demo_settings(settings: Settings, folder: Path | None) -> Settings:
-    data_dir = folder or settings.data_dir
-    worker = settings.worker.model_copy(update={"trim_age_seconds": DEMO_TRIM_SECONDS})
-    update: dict[str, object] = {"data_dir": data_dir, "worker": worker}
-    if folder is not None or settings.sink.url.get_secret_value() == "chdb://.pulse/clickhouse":
-        url = SecretStr(f"chdb://{data_dir / 'clickhouse'}")
-        update["sink"] = settings.sink.model_copy(update={"url": url})
-    return settings.model_copy(update=update)
-
-
 async def _demo(
-    settings: Settings, definitions: Definitions, seconds: float | None, rate: float, seed: int
+    settings: Settings,
+    definitions: Definitions,
+    seconds: float | None,
+    wanted: tuple[float, int, str],
 ) -> None:
     clients = Clients(settings.kafka)
     await asyncio.to_thread(_create_topics, clients, settings)
@@ -112,14 +117,19 @@ async def _demo(
         async with _ended_early(ended, stack) as is_up:
             if not is_up or stack.board is None:
                 return
-            feeding = asyncio.create_task(_feed(clients, settings, rate, seed))
+            feeding = asyncio.create_task(_feed(clients, settings, wanted))
             try:
-                _print_addresses(stack.board.url)
+                _print_addresses(stack.board.url, ",".join(clients.bootstrap))
                 await _show(stack, ended, feeding)
             finally:
                 feeding.cancel()
                 await asyncio.gather(feeding, return_exceptions=True)
-    err.print(f"Stopped. Data are kept in {settings.data_dir}; ask them with `pulse sql`.")
+    again = "" if settings.data_dir == Settings().data_dir else f" --dir {settings.data_dir}"
+    err.print(
+        f"Stopped. Data are kept in {settings.data_dir}: `pulse sql{again} QUERY` asks them,"
+        f" `pulse demo{again}` goes on.",
+        highlight=False,
+    )
 
 
 def _create_topics(clients: Clients, settings: Settings) -> None:
@@ -131,22 +141,29 @@ def _create_topics(clients: Clients, settings: Settings) -> None:
         admin.close()
 
 
-async def _feed(clients: Clients, settings: Settings, rate: float, seed: int) -> None:
-    """Twenty minutes of history at once, then as the clock goes."""
+async def _feed(clients: Clients, settings: Settings, wanted: tuple[float, int, str]) -> None:
+    """What was missed since the last run, or twenty minutes of history, at once; then by the clock."""
+    file = settings.data_dir / "story.json"
     now_ms = time.time_ns() // 1_000_000
-    records = story(CallCentre(rate=rate), seed, now_ms - HISTORY_SECONDS * 1000)
+    story = go_on(file, Story(*wanted, now_ms - HISTORY_MS, now_ms - HISTORY_MS))
+    keep(file, story, story.told_ms)
     topic = f"{settings.kafka.topic_prefix}.call"
+    records = await asyncio.to_thread(story.untold)
     async with running(clients.aio_producer(compression_type="lz4", linger_ms=20)) as producer:
-        await publish_until(producer, topic, records, now_ms)
-        await publish_live(producer, topic, records)
+        try:
+            await publish_until(producer, topic, records, time.time_ns() // 1_000_000)
+            await publish_live(producer, topic, records)
+        finally:
+            keep(file, story, time.time_ns() // 1_000_000)
 
 
-def _print_addresses(url: str) -> None:
+def _print_addresses(url: str, bootstrap: str) -> None:
     for what, where in (
         ("live page", url),
         ("Prometheus", f"{url}/metrics"),
         ("JSON", f"{url}/api/metrics"),
         ("SQL", 'pulse sql "SELECT * FROM asa_queue"'),
+        ("Kafka", bootstrap),
     ):
         out.print(f"  {what:<11} {where}", highlight=False)
 
@@ -216,4 +233,5 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
     except NotReadyError as error:
         stop(Exit.UNAVAILABLE, str(error))
     except OSError as error:
-        stop(Exit.UNAVAILABLE, f"{error}: choose another port with PULSE_BOARD__PORT")
+        port = "; choose another port with PULSE_BOARD__PORT" if error.errno == EADDRINUSE else ""
+        stop(Exit.UNAVAILABLE, f"{error.strerror or error}{port}")

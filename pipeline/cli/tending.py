@@ -6,17 +6,31 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
-from pipeline.cli.terms import AsJson, Config, Exit, definitions_of, kafka_there, out, settings_of, stop
+from pipeline.cli.terms import (
+    AsJson,
+    Config,
+    Exit,
+    Folder,
+    definitions_of,
+    kafka_there,
+    kept_in,
+    out,
+    settings_of,
+    stop,
+)
 from pipeline.kafka.clients import Clients
 from pipeline.kafka.dead_letters import Letter, read_letters
 from pipeline.kafka.topics import TopicError, check, create_missing, declared_topics
-from pipeline.sink.ask import AskError, ask
+from pipeline.sink.ask import AskError, UnavailableError, ask
 from pipeline.sink.clickhouse import STORE_ERRORS
 from pipeline.sink.migrate import MigrationError, migration_status
 from pipeline.sink.migrate import migrate as apply_migrations
 
-dlq = typer.Typer(no_args_is_help=True, help="Look at rejected events.")
+dlq = typer.Typer(
+    no_args_is_help=True, help="Look at rejected events. Example: [bold]pulse dlq list --limit 10[/bold]"
+)
 
 
 def topics(
@@ -95,7 +109,7 @@ def check_config(config: Config = None, *, as_json: AsJson = False) -> None:
             for name, value in values.items():
                 table.add_row(f"{section}.{name}", "" if value is None else str(value))
         else:
-            table.add_row(section, str(values))
+            table.add_row(section, ", ".join(values) if isinstance(values, list) else str(values))
     out.print(table)
     out.print(
         f"definitions {definitions.fingerprint}: {len(definitions.tenants)} tenants, "
@@ -129,7 +143,8 @@ def dlq_list(
         return
     table = Table("place", "source record", "reason", "detail", "bytes")
     for letter in letters:
-        table.add_row(letter.place, letter.source, letter.reason, letter.detail, str(letter.size))
+        cells = (letter.place, letter.source, letter.reason, letter.detail, str(letter.size))
+        table.add_row(*(Text(cell) for cell in cells))
     out.print(table if letters else "no rejected events")
 
 
@@ -152,24 +167,30 @@ def dlq_show(
 
 
 def sql(
-    query: Annotated[str, typer.Argument(help="One SELECT.")],
+    query: Annotated[str, typer.Argument(help="One SELECT; SHOW TABLES lists what there is.")],
     config: Config = None,
     *,
+    folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask ClickHouse; while `pulse demo` or `pulse run` holds the embedded one, it answers for it.
+    """Ask ClickHouse; a running `pulse demo` or `pulse run` that holds the embedded one answers for it.
 
     Example: [bold]pulse sql "SELECT * FROM asa_queue ORDER BY day, tenant, queue"[/bold]
     """
-    settings = settings_of(config, quiet=True)
+    settings = kept_in(settings_of(config, quiet=True), folder)
     try:
         answer = ask(settings, query)
+    except UnavailableError as error:
+        stop(Exit.UNAVAILABLE, str(error))
     except AskError as error:
         stop(Exit.DIFFERENT, str(error))
     if as_json:
         out.print_json(json.dumps(answer, default=str))
         return
-    table = Table(*answer["columns"])
+    table = Table()
+    for name in answer["columns"]:
+        # A value cut short is of no use.
+        table.add_column(name, overflow="fold")
     for row in answer["rows"]:
-        table.add_row(*("NULL" if value is None else str(value) for value in row))
+        table.add_row(*(Text("NULL" if value is None else str(value)) for value in row))
     out.print(table)

@@ -1,11 +1,13 @@
 """What the commands share: options, settings and definitions, output, exit codes."""
 
+import logging
+import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 from kafka.errors import KafkaError
@@ -14,9 +16,11 @@ from rich.console import Console
 from pipeline.events.instants import BadTimeError, instant_ms
 from pipeline.kafka.clients import Clients, NoBrokerError, answers
 from pipeline.metrics.definitions import Definitions, DefinitionsError, declare
-from pipeline.settings import Settings, load
+from pipeline.settings import Settings, SinkUrl, load
 from pipeline.settings_problems import SettingsError
 from pipeline.telemetry import configure_logging
+
+PIPE_WIDTH: Final = 240
 
 
 class Exit(IntEnum):
@@ -34,12 +38,19 @@ EXIT_CODES = (
     "3 Kafka, ClickHouse, Java or a topic is not there; 70 a worker ended rather than count wrongly."
 )
 
-out = Console()
-err = Console(stderr=True)
+# Into a file or a pipe nothing is cut to the width of a terminal that is not there.
+out = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+err = Console(stderr=True, soft_wrap=True)
+
+NOISY: Final = ("kafka", "aiokafka", "faust", "mode", "urllib3", "clickhouse_connect")
 
 Config = Annotated[
     Path | None,
     typer.Option("--config", help="Settings file; default pulse.toml where it exists.", metavar="FILE"),
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--dir", help="Folder of the demo's Kafka and ClickHouse; default .pulse.", metavar="DIR"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines instead of a table.")]
 
@@ -58,7 +69,19 @@ def settings_of(config: Path | None, *, quiet: bool = False) -> Settings:
         stop(Exit.USAGE, str(error))
     log = settings.log.model_copy(update={"level": "warning"}) if quiet else settings.log
     configure_logging(log)
+    if quiet:
+        # What a client library cannot reach is told once, by the command.
+        for name in NOISY:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     return settings
+
+
+def kept_in(settings: Settings, folder: Path | None) -> Settings:
+    """The settings with everything that is kept on this machine in `folder`, where one is named."""
+    if folder is None:
+        return settings
+    sink = settings.sink.model_copy(update={"url": SinkUrl(f"chdb://{folder / 'clickhouse'}")})
+    return settings.model_copy(update={"data_dir": folder, "sink": sink})
 
 
 def definitions_of(path: Path, thresholds_s: tuple[float, ...] = ()) -> Definitions:

@@ -4,6 +4,7 @@ It knows how to start, stop, kill, pause and restart the broker on one data dire
 """
 
 import atexit
+import fcntl
 import os
 import secrets
 import signal
@@ -82,17 +83,20 @@ class LocalKafka:
         *,
         properties: Mapping[str, str] | None = None,
         start_seconds: float = 60.0,
+        folder_seconds: float = STOP_SECONDS,
         say: Say | None = None,
     ) -> None:
         self.data_dir = data_dir.absolute()
         self.log_file = self.data_dir / "broker.log"
         self._start_seconds = start_seconds
+        self._folder_seconds = folder_seconds
         self._extra = dict(properties or {})
         self._listeners: list[str] = []
         self._say: Say = say or (lambda line: _log.info("local_kafka_progressed", detail=line))
         self._port, self._controller_port = _free_ports(2)
         self._broker: subprocess.Popen[bytes] | None = None
         self._watch: subprocess.Popen[bytes] | None = None
+        self._folder = -1
 
     @property
     def bootstrap(self) -> str:
@@ -116,12 +120,14 @@ class LocalKafka:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         command = [java(), "-Xmx512m", "-XX:+UseSerialGC", "-cp", f"{ensure_jars(self._say)}/*"]
         command += LOGGING
+        self._take_folder()
         config = self._write_properties()
         self._format(command, config)
         with self.log_file.open("ab") as log:
             self._broker = subprocess.Popen(
                 [*command, "kafka.Kafka", str(config)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                pass_fds=[self._folder],
             )  # fmt: skip
         self._watch = subprocess.Popen(
             ["/bin/sh", "-c", WATCH, "sh", str(self._broker.pid)], start_new_session=True,
@@ -154,6 +160,9 @@ class LocalKafka:
             self._broker.kill()
             self._broker.wait()
             self._broker = None
+        if self._folder >= 0:
+            os.close(self._folder)
+            self._folder = -1
 
     def pause(self) -> None:
         """Freeze the broker: connections stay open and nothing answers."""
@@ -183,6 +192,32 @@ class LocalKafka:
             os.killpg(self._watch.pid, signal.SIGKILL)
             self._watch.communicate()
             self._watch = None
+
+    def _take_folder(self) -> None:
+        """Lock the folder: a second broker would destroy it, and Kafka 4.1's own lock lets one in.
+
+        The broker inherits the lock, so it holds as long as either of us lives.
+        """
+        if self._folder >= 0:
+            return
+        self._folder = os.open(self.data_dir / "lock", os.O_CREAT | os.O_RDWR, 0o644)
+        deadline = time.monotonic() + self._folder_seconds
+        is_told = False
+        while True:
+            try:
+                fcntl.flock(self._folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    self.kill()
+                    raise LocalKafkaError(
+                        f"Another local Kafka runs on {self.data_dir}: stop the `pulse demo` that uses it, "
+                        "or give this one another --dir and PULSE_BOARD__PORT."
+                    ) from None
+            if not is_told:
+                self._say(f"Waiting for the Kafka that still runs on {self.data_dir} …")
+                is_told = True
+            time.sleep(0.1)
 
     def _write_properties(self) -> Path:
         outer = [f"PLAINTEXT://{self.bootstrap}", *self._listeners]

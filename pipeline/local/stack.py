@@ -89,7 +89,13 @@ class Stack:
             yield self
 
     async def _start_board(self, exits: AsyncExitStack) -> None:
-        self.board = Board(self.settings, self._definitions, self.telemetry, extra_checks=self.problems)
+        self.board = Board(
+            self.settings,
+            self._definitions,
+            self.telemetry,
+            extra_checks=self.problems,
+            answers_sql=self._sql if self._is_embedded else None,
+        )
         exits.push_async_callback(self.board.stop)
         await self.board.start()
 

@@ -4,16 +4,21 @@ The embedded engine allows one process per path; while a running Pulse holds it,
 /api/sql answers in its stead, on loopback only.
 """
 
+import fcntl
 import json
 import urllib.error
 import urllib.request
-from typing import Any, TypedDict
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final, TypedDict
+from urllib.parse import unquote, urlsplit
 
 from pipeline.settings import Settings, Sink
 from pipeline.sink.clickhouse import STORE_ERRORS, open_client
 
-READ_ONLY = 2
+READ_ONLY: Final = 2
 """ClickHouse's `readonly`: no writes, no DDL; the client's own settings stay possible."""
+ANSWER_SECONDS: Final = 60
 
 
 class Answer(TypedDict):
@@ -27,12 +32,16 @@ class AskError(RuntimeError):
     """The question cannot be answered; the message says why."""
 
 
+class UnavailableError(AskError):
+    """There is nobody to ask."""
+
+
 def select(sink: Sink, query: str) -> Answer:
     """Ask directly. Raises AskError."""
     try:
         client = open_client(sink)
     except STORE_ERRORS as error:
-        raise AskError(f"ClickHouse cannot be reached: {str(error)[:300]}") from error
+        raise UnavailableError(f"ClickHouse cannot be reached: {str(error)[:300]}") from error
     try:
         result = client.query(query, settings={"readonly": READ_ONLY})
         return Answer(
@@ -55,16 +64,45 @@ def _plain(value: object) -> object:
 
 def ask(settings: Settings, query: str) -> Answer:
     """Ask whoever can answer. Raises AskError."""
-    if settings.sink.url.get_secret_value().startswith("chdb:"):
-        url = f"http://{settings.board.host}:{settings.board.port}/api/sql"
-        request = urllib.request.Request(url, data=query.encode(), method="POST")
-        try:
-            with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
-                answer: Answer = json.load(response)
-                return answer
-        except urllib.error.HTTPError as error:
-            if error.code == 400:
-                raise AskError(json.load(error)["error"]) from None
-        except OSError:
-            pass
+    url = urlsplit(settings.sink.url.get_secret_value())
+    if url.scheme == "chdb":
+        folder = Path(unquote(url.netloc + url.path))
+        if not (folder / "status").exists():
+            raise UnavailableError(
+                f"There is no embedded ClickHouse in {folder}: run `pulse demo` first, or name another"
+                " with --dir or PULSE_SINK__URL."
+            )
+        if _is_held(folder / "status"):
+            return _ask_holder(settings, folder, query)
     return select(settings.sink, query)
+
+
+def _is_held(status: Path) -> bool:
+    """Whether a process has the folder open: the engine locks this file as long as it runs."""
+    with status.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def _ask_holder(settings: Settings, folder: Path, query: str) -> Answer:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.board.host, settings.board.host)  # noqa: S104
+    url = f"http://{host}:{settings.board.port}/api/sql"
+    headers = {"Content-Type": "application/sql"}
+    request = urllib.request.Request(url, data=query.encode(), headers=headers, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:  # noqa: S310
+            answer: Answer = json.load(response)
+            return answer
+    except urllib.error.HTTPError as error:
+        if error.code == HTTPStatus.BAD_REQUEST:
+            raise AskError(json.load(error)["error"]) from None
+        reason = f"answers {error.code}"
+    except OSError as error:
+        reason = f"does not answer ({error})"
+    raise UnavailableError(
+        f"A running Pulse holds {folder}, and {url} {reason}: set PULSE_BOARD__HOST and"
+        " PULSE_BOARD__PORT to where its board listens."
+    )

@@ -95,6 +95,14 @@ def test_the_broker_ends_with_the_process_that_started_it(tmp_path, end):
     assert await_end(pid)
 
 
+def test_a_second_broker_on_the_same_folder_is_refused_and_harms_nothing(tmp_path):
+    """Kafka 4.1 itself lets it in, and the first one then ends over a corrupt metadata log."""
+    with LocalKafka(tmp_path) as broker:
+        with pytest.raises(LocalKafkaError, match="Another local Kafka runs"):
+            LocalKafka(tmp_path, folder_seconds=0.2).start()
+        assert answers(clients(broker))
+
+
 def test_without_java_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("JAVA_HOME", raising=False)
