@@ -122,4 +122,4 @@ def inside(found: Partition, horizons: Horizons) -> tuple[Any, ...]:
         if cells and (key[4] > edges[key[0]] or key[1] == LATE.name)
     }
     levels = {key: level.value() for key, level in found.ledger.levels.items() if level.instants}
-    return found.next_offset, found.watermark, found.contacts.chains, buckets, levels
+    return found.next_offset, found.watermark, found.entities.by_key, buckets, levels

@@ -12,16 +12,17 @@ from rich.table import Table
 from pipeline.cli.terms import AsJson, Exit, definitions_of, err, instant_option, out, stop
 from pipeline.cli.wall import shown
 from pipeline.events.instants import instant_text
+from pipeline.metrics.buckets import FAMILIES, Family
 from pipeline.metrics.catalogue import METRICS, DefinitionError
 from pipeline.metrics.definitions import Definitions, DefinitionsError
 from pipeline.metrics.numbers import Number
 from pipeline.metrics.windows import Window
 from pipeline.replay.answer import Question, answer
-from pipeline.replay.cases import CaseError, Verdict, check
+from pipeline.replay.cases import CaseError, Replay, Verdict, check
 from pipeline.replay.cases import replay as run_events
 from pipeline.sources.files import lines_of
-from pipeline.state.partition import Applied, Partition
 
+PLACES = ("queue", "group", "reason")
 Files = Annotated[list[Path], typer.Argument(help="NDJSON files; - is standard input.")]
 
 
@@ -45,67 +46,81 @@ def replay(
         lines = list(lines_of(files))
     except OSError as error:
         stop(Exit.USAGE, f"{error.filename}: {error.strerror}")
-    partition, applied = run_events([line for _, line in lines], declared)
-    at = instant_option(as_of, "--as-of") or partition.watermark
+    replayed = run_events([line for _, line in lines], declared)
+    at = instant_option(as_of, "--as-of") or replayed.watermark
     start, end = instant_option(from_, "--from"), instant_option(to, "--to")
     if (start is None) != (end is None):
         stop(Exit.USAGE, "--from and --to belong together")
     span = Window(start, end) if start is not None and end is not None else None
     try:
-        questions = list(_questions(partition, at, span))
+        questions = list(_questions(replayed, at, span))
         asked = track(questions, "replay", console=err, disable=not err.is_terminal, transient=True)
-        rows = [_row(partition, declared, question) for question in asked]
+        rows = [_row(replayed, declared, question) for question in asked]
     except DefinitionError as error:
         stop(Exit.USAGE, str(error))
     rejects = [
         {"line": lines[letter.offset][0], "reason": letter.rejected.reason, "detail": letter.rejected.detail}
-        for letter in applied.dead_letters
+        for letter in replayed.dead_letters
     ]
     if as_json:
         document = {"as_of": instant_text(at), "metrics": rows, "rejected": rejects}
-        out.print_json(json.dumps(document | {"counts": _counts(applied)}))
+        out.print_json(json.dumps(document | {"counts": _counts(replayed)}))
     else:
-        _print_replay(rows, rejects, applied, at)
+        _print_replay(rows, rejects, replayed, at)
 
 
-def _questions(partition: Partition, at: int, span: Window | None) -> Iterator[Question]:
-    """Every metric per (tenant, queue), then over all; windows 1h and today, or the free one."""
-    series = sorted({(key[2], key[3][0]) for key in partition.ledger.buckets if key[1] == "cohort"})
-    places = [{"tenant": tenant, "queue": queue} for tenant, queue in series]
-    for dims in [*places, {}]:
-        for metric in METRICS.values():
-            if metric.is_level:
-                if not dims or metric.families != ("quarantine",):
+def _questions(replayed: Replay, at: int, span: Window | None) -> Iterator[Question]:
+    """Every metric per tenant and queue (or group …), then over all; windows 1h and today, or
+    the free one.
+    """
+    for family in FAMILIES.values():
+        metrics = [metric for metric in METRICS.values() if metric.families[0] == family.name]
+        places = _places(replayed, family) if metrics else []
+        for dims in [*places, {}]:
+            for metric in metrics:
+                if metric.is_level:
                     yield Question(metric.name, None, dims, None, at)
-            elif span is not None:
-                yield Question(metric.name, None, dims, span)
-            else:
-                for window in ("1h", "today"):
-                    yield Question(metric.name, None, dims, None, at, window)
+                elif span is not None:
+                    yield Question(metric.name, None, dims, span)
+                else:
+                    for window in ("1h", "today"):
+                        yield Question(metric.name, None, dims, None, at, window)
 
 
-def _row(partition: Partition, definitions: Definitions, question: Question) -> dict[str, Any]:
-    number = answer(partition.contacts.chains, question, definitions)
+def _places(replayed: Replay, family: Family) -> list[dict[str, str]]:
+    """Tenants and values of the family's first dimension that something was counted under."""
+    partition = replayed.partitions.get(family.stream)
+    if partition is None or not family.dims:
+        return []
+    ledger = partition.ledger
+    told = {(key[2], key[3][0]) for key in ledger.buckets if key[1] == family.name}
+    told |= {(tenant, dims[0]) for name, tenant, dims in ledger.levels if name == family.name}
+    return [{"tenant": tenant, family.dims[0]: value} for tenant, value in sorted(told)]
+
+
+def _row(replayed: Replay, definitions: Definitions, question: Question) -> dict[str, Any]:
+    number = answer(replayed.population, question, definitions)
     unit = METRICS[question.metric].unit
     said = {"metric": question.metric, "unit": unit, "window": question.window}
     return said | dict(question.dims) | number._asdict()
 
 
-def _counts(applied: Applied) -> dict[str, int]:
+def _counts(replayed: Replay) -> dict[str, int]:
+    applied = replayed.applied.values()
     return {
-        "consumed": applied.consumed,
-        "duplicate": applied.duplicate,
-        "late": applied.late,
-        "ignored": applied.ignored,
-        "rejected": len(applied.dead_letters),
+        "consumed": sum(each.consumed for each in applied),
+        "duplicate": sum(each.duplicate for each in applied),
+        "late": sum(each.late for each in applied),
+        "ignored": sum(each.ignored for each in applied),
+        "rejected": len(replayed.dead_letters),
     }
 
 
 def _print_replay(
-    rows: list[dict[str, Any]], rejects: list[dict[str, Any]], applied: Applied, at: int
+    rows: list[dict[str, Any]], rejects: list[dict[str, Any]], replayed: Replay, at: int
 ) -> None:
     table = Table(title=f"as of {instant_text(at)}", title_justify="left")
-    for name in ("tenant", "queue", "metric", "window"):
+    for name in ("tenant", "of", "metric", "window"):
         table.add_column(name)
     table.add_column("value", justify="right")
     table.add_column("n", justify="right")
@@ -113,14 +128,14 @@ def _print_replay(
         number = Number(row["value"], row["n"], row["low"], row["high"])
         table.add_row(
             row.get("tenant", "all"),
-            row.get("queue", "all"),
+            next((row[dim] for dim in PLACES if dim in row), "all"),
             row["metric"],
             row["window"] or "",
             shown(number, row["unit"]),
             "" if number.n is None else str(number.n),
         )
     out.print(table)
-    counts = ", ".join(f"{count} {name}" for name, count in _counts(applied).items())
+    counts = ", ".join(f"{count} {name}" for name, count in _counts(replayed).items())
     out.print(f"{counts}", highlight=False)
     for reject in rejects[:20]:
         err.print(

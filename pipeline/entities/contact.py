@@ -163,3 +163,12 @@ def _outranks(event: CallEvent, leg: Leg, known: CallFact) -> bool:
     fact = event.fact
     mine = (fact.at, fact_order(fact), event.contact, event.leg)
     return mine > (known.at, fact_order(known), leg.contact, leg.leg)
+
+
+def as_of(chain: Chain, at: int) -> Chain:
+    """The chain as its facts dated at or before `at` tell it. Voids are knowledge, not dated."""
+    legs = [
+        Leg(leg.contact, leg.leg, [fact for fact in leg.facts if fact.at <= at], leg.is_stale)
+        for leg in chain.legs
+    ]
+    return Chain(legs, chain.voids, chain.deleted_at, chain.touched_at)

@@ -5,10 +5,8 @@ contributions. No bucket is involved, so a test can hold the buckets to this.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-from pipeline.entities.contact import Chain, Leg
-from pipeline.entities.contact_metrics import contributions
 from pipeline.metrics.buckets import FAMILIES, Cells, Contribution, LevelValue, add
 from pipeline.metrics.catalogue import (
     DefinitionError,
@@ -29,6 +27,10 @@ from pipeline.metrics.windows import (
     day_window,
     live_window,
 )
+from pipeline.state.kinds import KINDS
+
+Population: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""Entities by key, by stream."""
 
 
 class Question(NamedTuple):
@@ -42,28 +44,26 @@ class Question(NamedTuple):
     window: str | None = None
 
 
-def answer(chains: Mapping[str, Chain], question: Question, definitions: Definitions) -> Number:
+def answer(population: Population, question: Question, definitions: Definitions) -> Number:
     """The number asked for, rolled up over dimensions not named. Raises DefinitionError."""
     metric = metric_of(question.metric)
     definition = definition_of(metric, question.definition)
     if metric.is_level:
-        return _level(chains, question, metric, definitions)
+        return _level(population, question, metric, definitions)
     family = family_of(metric, definition)
     _window(question, "", definitions)  # a question wrongly asked is refused also where nothing happened
     cells: Cells = {}
-    for tenant, part in _parts(chains, question, family, definitions):
+    for tenant, part in _parts(population, question, family, definitions):
         window = _window(question, tenant, definitions)
         if window.start <= part[2] < window.end:
             add(cells, part[3], 1)
     return read_window(metric, cells, definition, definitions)
 
 
-def _level(
-    chains: Mapping[str, Chain], question: Question, metric: Metric, definitions: Definitions
-) -> Number:
+def _level(population: Population, question: Question, metric: Metric, definitions: Definitions) -> Number:
     if question.at is None:
         raise DefinitionError(f"{metric.name} is a level: ask for it `at` an instant")
-    instants = sorted(part[2] for _, part in _parts(chains, question, metric.families[0], definitions))
+    instants = sorted(part[2] for _, part in _parts(population, question, metric.families[0], definitions))
     counts: dict[int, int] = {}
     for at in instants:
         counts[at - at % BUCKET_MS] = counts.get(at - at % BUCKET_MS, 0) + 1
@@ -71,7 +71,7 @@ def _level(
 
 
 def _parts(
-    chains: Mapping[str, Chain], question: Question, family: str, definitions: Definitions
+    population: Population, question: Question, family: str, definitions: Definitions
 ) -> Iterator[tuple[str, Contribution]]:
     """Contributions to a family that the dimensions asked for let through."""
     dims = FAMILIES[family].dims
@@ -80,12 +80,13 @@ def _parts(
         known = ", ".join(("tenant", *dims))
         raise DefinitionError(f"{question.metric} has no dimension {min(unknown)!r}; it has {known}")
     wanted = [(index, question.dims[dim]) for index, dim in enumerate(dims) if dim in question.dims]
-    for key, chain in chains.items():
+    kind = KINDS[FAMILIES[family].stream]
+    for key, entity in population.get(kind.stream, {}).items():
         tenant = key.partition("|")[0]
         if question.dims.get("tenant", tenant) != tenant:
             continue
-        seen = chain if question.at is None else as_of(chain, question.at)
-        for part in contributions(seen, definitions.bounds_ms):
+        seen = entity if question.at is None else kind.as_of(entity, question.at)
+        for part in kind.contributions(seen, definitions):
             if part[0] == family and all(part[1][index] == value for index, value in wanted):
                 yield tenant, part
 
@@ -103,19 +104,6 @@ def _window(question: Question, tenant: str, definitions: Definitions) -> Window
         return day_window(question.window, question.at, definitions.zone(tenant))
     known = ", ".join((*LIVE_WINDOWS, *DAY_WINDOWS))
     raise DefinitionError(f"unknown window {question.window!r}; known are {known}")
-
-
-def as_of(chain: Chain, at: int) -> Chain:
-    """The chain as its facts dated at or before `at` tell it. Voids are knowledge, not dated."""
-    return Chain(
-        [
-            Leg(leg.contact, leg.leg, [fact for fact in leg.facts if fact.at <= at], leg.is_stale)
-            for leg in chain.legs
-        ],
-        chain.voids,
-        chain.deleted_at,
-        chain.touched_at,
-    )
 
 
 def thresholds_of(definitions: Iterable[object]) -> tuple[float, ...]:

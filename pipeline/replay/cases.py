@@ -14,8 +14,9 @@ from pipeline.metrics.catalogue import METRICS
 from pipeline.metrics.definitions import Definitions, declare
 from pipeline.metrics.numbers import Number
 from pipeline.metrics.windows import Window
-from pipeline.replay.answer import Question, answer, thresholds_of
-from pipeline.state.partition import Applied, Partition
+from pipeline.replay.answer import Population, Question, answer, thresholds_of
+from pipeline.state.kinds import CALL, KINDS
+from pipeline.state.partition import Applied, DeadLetter, Partition
 from pipeline.state.retention import NO_HORIZONS
 
 SHUFFLES: Final = 3
@@ -46,11 +47,60 @@ class Verdict(NamedTuple):
     is_known: bool = True
 
 
-def replay(lines: Sequence[bytes], definitions: Definitions) -> tuple[Partition, Applied]:
+class Replay(NamedTuple):
+    """One partition per stream that had events, and what became of its lines.
+
+    A dead letter's offset is its line, from 0, among all lines.
+    """
+
+    partitions: Mapping[str, Partition]
+    applied: Mapping[str, Applied]
+
+    @property
+    def population(self) -> Population:
+        """Entities by key, by stream."""
+        return {stream: each.entities.by_key for stream, each in self.partitions.items()}
+
+    @property
+    def dead_letters(self) -> list[DeadLetter]:
+        """Rejected lines of every stream, in order."""
+        found = [letter for each in self.applied.values() for letter in each.dead_letters]
+        return sorted(found, key=lambda letter: letter.offset)
+
+    @property
+    def watermark(self) -> int:
+        """The latest event time, 0 without events."""
+        return max((each.watermark for each in self.partitions.values()), default=0)
+
+
+class _Typed(msgspec.Struct):
+    type: str
+
+
+_type_of = msgspec.json.Decoder(_Typed).decode
+
+
+def _stream_of(line: bytes) -> str:
+    """The stream a line belongs to; `call` judges what belongs to none."""
+    try:
+        parts = _type_of(line).type.split(".")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return CALL.stream
+    return parts[1] if len(parts) > 2 and parts[0] == "pulse" and parts[1] in KINDS else CALL.stream
+
+
+def replay(lines: Sequence[bytes], definitions: Definitions) -> Replay:
     """Run values through decode, entities and buckets; no horizons, no `future` check."""
-    partition = Partition(definitions, NO_HORIZONS, check_future=False)
-    records = [Line(offset, None, value) for offset, value in enumerate(lines)]
-    return partition, partition.apply(records)
+    by_stream: dict[str, list[Line]] = {}
+    for offset, value in enumerate(lines):
+        by_stream.setdefault(_stream_of(value), []).append(Line(offset, None, value))
+    partitions = {
+        stream: Partition(definitions, NO_HORIZONS, stream=stream, check_future=False) for stream in by_stream
+    }
+    applied = {
+        stream: partitions[stream].apply(records, hole_accepted=True) for stream, records in by_stream.items()
+    }
+    return Replay(partitions, applied)
 
 
 def event_lines(events: Sequence[Mapping[str, Any]]) -> list[bytes]:
@@ -71,15 +121,15 @@ def check(case: Mapping[str, Any]) -> Iterator[Verdict]:
     definitions = declare(table, thresholds_of(entry.get("definition") for entry in expectations))
     lines = event_lines(case["events"])
     for order, ordered in _orders(lines):
-        partition, applied = replay(ordered, definitions)
-        if applied.dead_letters:
-            letter = applied.dead_letters[0]
+        replayed = replay(ordered, definitions)
+        if replayed.dead_letters:
+            letter = replayed.dead_letters[0]
             raise CaseError(
                 f"{name}: event {letter.offset} ({order}) is rejected: "
                 f"{letter.rejected.reason}: {letter.rejected.detail}"
             )
         for index, expected in enumerate(expectations):
-            yield _judge(name, order, index, expected, partition, definitions)
+            yield _judge(name, order, index, expected, replayed.population, definitions)
 
 
 def _orders(lines: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
@@ -114,14 +164,14 @@ def _judge(
     order: str,
     index: int,
     expected: Mapping[str, Any],
-    partition: Partition,
+    population: Population,
     definitions: Definitions,
 ) -> Verdict:
     if expected.get("metric") not in METRICS:
         fault = f"unknown metric {expected.get('metric')!r}"
         return Verdict(case, order, index, expected, None, fault, is_known=False)
     try:
-        number = answer(partition.contacts.chains, question_of(expected), definitions)
+        number = answer(population, question_of(expected), definitions)
     except ValueError as error:
         return Verdict(case, order, index, expected, None, str(error))
     return Verdict(case, order, index, expected, number, difference(expected, number))

@@ -130,7 +130,7 @@ class Ownership:
             h.day_seconds * 1000,
         )
         source = self._topics[tp.topic]._replace(partition=tp.partition)
-        state = Partition(self._definitions, horizons)
+        state = Partition(self._definitions, horizons, stream=source.stream)
         return OwnedPartition(source, self._settings, self._clients, state)
 
     def _look_at_topics(self, sources: set[str]) -> _Topics:
@@ -163,7 +163,7 @@ class Ownership:
         log.info(
             "PartitionOpened",
             next_offset=owned.state.next_offset,
-            entities=len(owned.state.contacts.chains),
+            entities=len(owned.state.entities.by_key),
             buckets=len(owned.state.ledger.buckets),
             log_records=owned.restored_records,
             **owned.source.labels,

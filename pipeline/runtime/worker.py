@@ -133,7 +133,7 @@ class Worker:
             lag = max((end or 0) - owned.state.next_offset, 0)
             self.plumbing.lag.labels(*labels).set(lag)
             self.plumbing.watermark.labels(*labels).set(owned.state.watermark / 1000)
-            self.plumbing.entities.labels(*labels).set(len(owned.state.contacts.chains))
+            self.plumbing.entities.labels(*labels).set(len(owned.state.entities.by_key))
             self.plumbing.buckets.labels(*labels).set(len(owned.state.ledger.buckets))
             offset, since = self._progress.get(tp, (-1, now))
             if offset != owned.state.next_offset or lag == 0:

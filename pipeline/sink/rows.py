@@ -37,6 +37,7 @@ from pipeline.state.codec import (
     read_header,
     state_format,
 )
+from pipeline.state.kinds import KINDS
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 Rows: TypeAlias = list[tuple[Table, Row]]
@@ -115,7 +116,7 @@ def state_rows(record: Record, stream: str, vectors: Vectors, *, accept_slice: b
 def _entity_rows(record: Record, value: bytes, stream: str, header: Header) -> Rows:
     origin = Origin(header.epoch, record.partition, record.offset)
     rows: Rows = []
-    for key, chain in decode_entities(value):
+    for key, chain in decode_entities(value, KINDS[stream].entity):
         if chain is None:
             continue
         if chain.deleted_at:

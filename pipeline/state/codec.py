@@ -5,6 +5,7 @@ compression; value nil = has left the worker's memory, which erases nothing anyw
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -25,7 +26,6 @@ WireBucket: TypeAlias = tuple[str, list[int], list[int], list[int]] | None
 """(cause, flat cells or counts, oldest, scheduled); the last two are empty but for levels."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decode_entities: Final = msgspec.msgpack.Decoder(list[tuple[str, Chain | None]]).decode
 _decode_buckets: Final = msgspec.msgpack.Decoder(list[tuple[WireKey, WireBucket]]).decode
 _decode_raw: Final = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 
@@ -86,7 +86,7 @@ def state_format(state_fingerprint: str) -> str:
     return f"{STATE_FORMAT}-{state_fingerprint}"
 
 
-def encode_entities(pairs: Sequence[tuple[str, Chain | None]]) -> list[bytes]:
+def encode_entities(pairs: Sequence[tuple[str, Any]]) -> list[bytes]:
     """Records of at most MAX_RECORD_BYTES (one entity alone may exceed it)."""
     return _pack(pairs)
 
@@ -141,10 +141,15 @@ def join(records: Sequence[bytes]) -> list[bytes]:
     return joined
 
 
-def decode_entities(raw: bytes) -> list[tuple[str, Chain | None]]:
-    """Keys and chains of one record. Raises StateLogError."""
+@cache
+def _entities_decoder(entity: type) -> msgspec.msgpack.Decoder[list[tuple[str, Any]]]:
+    return msgspec.msgpack.Decoder(list[tuple[str, entity | None]])  # type: ignore[valid-type]
+
+
+def decode_entities(raw: bytes, entity: type = Chain) -> list[tuple[str, Any]]:
+    """Keys and entities of one record, None for what left. Raises StateLogError."""
     try:
-        return _decode_entities(raw)
+        return _entities_decoder(entity).decode(raw)
     except msgspec.MsgspecError as error:
         raise StateLogError(f"unreadable entities: {error}") from error
 

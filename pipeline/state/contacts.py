@@ -60,6 +60,11 @@ class Contacts:
         self._alarms: dict[int, list[str]] = {}
         self.next_alarm = 1 << 60
 
+    @property
+    def by_key(self) -> dict[str, Chain]:
+        """The chains; the name every stream shares."""
+        return self.chains
+
     def apply(self, event: CallEvent, watermark: int) -> str:
         """Take in one event: APPLIED, DUPLICATE or LATE. Alarms up to `watermark` have rung."""
         key, fact = event.key, event.fact
@@ -140,14 +145,7 @@ class Contacts:
         watermark: int,
         at: int,
     ) -> None:
-        added, removed = after, before
-        if before:
-            added, removed = list(after), []
-            for part in before:
-                if part in added:
-                    added.remove(part)
-                else:
-                    removed.append(part)
+        removed, added = difference(before, after) if before else (before, after)
         tenant = _tenant(key)
         kept_out = self._ledger.post(tenant, removed, -1, cause, watermark) if removed else 0
         kept_out += self._ledger.post(tenant, added, 1, cause, watermark)
@@ -228,6 +226,19 @@ class Contacts:
             self._ledger.post_levels(_tenant(key), parts, 1, watermark)
             self._ring_at(min(due_at(chain, self._horizons), watermark + self._look_ms), key)
         self._ledger.changed.clear()
+
+
+def difference(
+    before: list[Contribution], after: list[Contribution]
+) -> tuple[list[Contribution], list[Contribution]]:
+    """What is to be taken back, and what is to be added; equal parts cancel one by one."""
+    added, removed = list(after), []
+    for part in before:
+        if part in added:
+            added.remove(part)
+        else:
+            removed.append(part)
+    return removed, added
 
 
 def _tenant(key: str) -> str:

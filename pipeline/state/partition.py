@@ -7,10 +7,9 @@ reads no clock, does no I/O, and knows neither Kafka nor Faust.
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from pipeline.events.call import STREAM, decode
 from pipeline.events.rejects import Ignored, Rejected
 from pipeline.metrics.definitions import Definitions
-from pipeline.state.contacts import Contacts
+from pipeline.state.kinds import KINDS
 from pipeline.state.ledger import Ledger
 from pipeline.state.retention import Horizons
 
@@ -59,12 +58,20 @@ class GapError(RuntimeError):
 class Partition:
     """Entities, buckets, watermark and next offset of one source partition."""
 
-    def __init__(self, definitions: Definitions, horizons: Horizons, *, check_future: bool = True) -> None:
-        self.stream = STREAM
+    def __init__(
+        self,
+        definitions: Definitions,
+        horizons: Horizons,
+        *,
+        stream: str = "call",
+        check_future: bool = True,
+    ) -> None:
+        self.kind = KINDS[stream]
+        self.stream = stream
         self.next_offset = 0
         self.watermark = 0
         self.ledger = Ledger(definitions, horizons)
-        self.contacts = Contacts(self.ledger, definitions.bounds_ms, horizons)
+        self.entities = self.kind.make(self.ledger, definitions, horizons)
         self._check_future = check_future
         self._swept_at = 0
 
@@ -73,7 +80,8 @@ class Partition:
 
         Raises GapError when the first one lies above it and nobody accepted the hole.
         """
-        contacts, watermark, next_offset = self.contacts, self.watermark, self.next_offset
+        entities, watermark, next_offset = self.entities, self.watermark, self.next_offset
+        decode = self.kind.decode
         first = next_offset
         outcomes = {"applied": 0, "duplicate": 0, "late": 0}
         consumed = ignored = arrival = latest_append = 0
@@ -99,11 +107,11 @@ class Partition:
             at = event.fact.at
             if at > watermark:
                 watermark = at
-                if watermark >= contacts.next_alarm:
-                    contacts.ring(watermark)
+                if watermark >= entities.next_alarm:
+                    entities.ring(watermark)
             if event.is_arrival:
                 arrival += 1
-            outcomes[contacts.apply(event, watermark)] += 1
+            outcomes[entities.apply(event, watermark)] += 1
         self.next_offset, self.watermark = next_offset, watermark
         if watermark - self._swept_at >= SWEEP_EVERY_MS:
             self.ledger.sweep(watermark)
@@ -121,4 +129,4 @@ class Partition:
     def restored(self, next_offset: int, watermark: int) -> None:
         """After loading entities and buckets: take the position the log's headers name."""
         self.next_offset, self.watermark, self._swept_at = next_offset, watermark, watermark
-        self.contacts.restore(watermark)
+        self.entities.restore(watermark)

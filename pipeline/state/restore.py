@@ -15,17 +15,17 @@ def load(partition: Partition, header: Header, records: Iterable[tuple[str, byte
     """Fill a new partition with (kind, value) of committed records, in log order.
 
     `header` is the last record's: it names the position. nil has left memory, so it is not loaded.
-    Levels are not read: they follow from the chains, which know their instants exactly.
+    Levels are not read: they follow from the entities, which know their instants exactly.
     Raises StateLogError on an unknown kind or unreadable bytes; the partition is then unusable.
     """
-    chains, buckets = partition.contacts.chains, partition.ledger.buckets
+    entities, buckets = partition.entities.by_key, partition.ledger.buckets
     for kind, value in records:
         if kind == ENTITIES:
-            for key, chain in decode_entities(value):
-                if chain is None:
-                    chains.pop(key, None)
+            for key, entity in decode_entities(value, partition.kind.entity):
+                if entity is None:
+                    entities.pop(key, None)
                 else:
-                    chains[key] = chain
+                    entities[key] = entity
         elif kind == BUCKETS:
             for bucket, _, cells in decode_buckets(value):
                 if isinstance(cells, dict):

@@ -6,9 +6,8 @@ the state; absolute values in log order make the fuzzy snapshot exact.
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from pipeline.entities.contact import Chain
 from pipeline.metrics.buckets import BucketKey, Cells, LevelValue
 from pipeline.state.codec import (
     BUCKETS,
@@ -84,18 +83,18 @@ class Snapshot:
             self._began_at = None
 
     def _begin(self, partition: Partition) -> None:
-        self._keys = iter(list(partition.contacts.chains))
+        self._keys = iter(list(partition.entities.by_key))
         self._bucket_keys = iter(partition.ledger.keys())
         self._is_running = self._is_begun = True
 
     def _slice(self, partition: Partition, budget: int, written: set[str | BucketKey]) -> list[Draft]:
         records: list[Draft] = []
-        chains = partition.contacts.chains
+        entities = partition.entities.by_key
         while budget > 0:
             keys = list(islice(self._keys, _CHUNK))
             if not keys:
                 break
-            pairs = [(key, chains[key]) for key in keys if key in chains and key not in written]
+            pairs = [(key, entities[key]) for key in keys if key in entities and key not in written]
             for raw in encode_entities(pairs):
                 records.append(Draft(ENTITIES, raw, is_slice=True))
                 budget -= len(raw)
@@ -122,17 +121,17 @@ def _joined(records: list[Draft]) -> list[Draft]:
 
 def _take_changes(
     partition: Partition,
-) -> tuple[list[tuple[str, Chain | None]], list[tuple[BucketKey, str, Cells | LevelValue | None]]]:
+) -> tuple[list[tuple[str, Any]], list[tuple[BucketKey, str, Cells | LevelValue | None]]]:
     """The last values of what left memory come first, so that the absence behind them holds."""
-    contacts, ledger = partition.contacts, partition.ledger
-    get = contacts.chains.get
-    changed: list[tuple[str, Chain | None]] = [*contacts.parted]
-    changed += [(key, get(key)) for key in contacts.changed]
+    entities, ledger = partition.entities, partition.ledger
+    get = entities.by_key.get
+    changed: list[tuple[str, Any]] = [*entities.parted]
+    changed += [(key, get(key)) for key in entities.changed]
     buckets: list[tuple[BucketKey, str, Cells | LevelValue | None]] = [*ledger.parted]
     buckets += [(key, cause, ledger.value(key)) for key, cause in ledger.changed.items()]
     buckets += [(key, "", None) for key in ledger.gone if key not in ledger.buckets]
-    contacts.changed.clear()
-    contacts.parted.clear()
+    entities.changed.clear()
+    entities.parted.clear()
     ledger.changed.clear()
     ledger.parted.clear()
     ledger.gone.clear()

@@ -200,7 +200,7 @@ async def test_state_is_that_of_a_single_pass_after_a_storm(tmp_path, pytestconf
         records = sum(each.next_offset for each in seen.truth.values())
         assert records > 1000
         for number, whole in seen.truth.items():
-            assert whole.contacts.chains
+            assert whole.entities.by_key
             log = await seen.world.assert_exact(number)
             assert log[-1].header.next_offset == whole.next_offset
             assert max(each.header.restore_from for each in log) > 0, "no cycle of the rolling snapshot"

@@ -280,7 +280,7 @@ def view(partition: Partition, settings: Settings) -> dict[str, Any]:
     return {
         "next_offset": partition.next_offset,
         "watermark": partition.watermark,
-        "entities": partition.contacts.chains,
+        "entities": partition.entities.by_key,
         "buckets": {
             key: cells
             for key, cells in partition.ledger.buckets.items()

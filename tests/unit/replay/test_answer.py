@@ -17,7 +17,9 @@ TOLD = [
 
 def ask(metric, told=TOLD, definitions=UNDECLARED, **more):
     return answer(
-        partition(told, definitions=definitions).contacts.chains, Question(metric, **more), definitions
+        {"call": partition(told, definitions=definitions).entities.by_key},
+        Question(metric, **more),
+        definitions,
     )
 
 

@@ -106,8 +106,9 @@ def test_replay_knows_no_horizon_and_no_future():
         raw(event("queued", 0, time=time, contact=time))
         for time in ("2099-01-01T00:00:00Z", "2001-01-01T00:00:00Z")
     ]
-    partition, applied = replay(lines, UNDECLARED)
-    assert (applied.late, applied.dead_letters, len(partition.contacts.chains)) == (0, [], 2)
+    replayed = replay(lines, UNDECLARED)
+    assert (replayed.applied["call"].late, replayed.dead_letters) == (0, [])
+    assert len(replayed.population["call"]) == 2
 
 
 @pytest.mark.parametrize(

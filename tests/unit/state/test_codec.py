@@ -32,7 +32,7 @@ LIVE_KEY = (LIVE, "leave", "t", ("q", "voice"), 1_772_442_000_000)
 @settings(max_examples=60)
 @given(streams())
 def test_chains_are_read_back_as_they_were(told):
-    chains = partition(told).contacts.chains
+    chains = partition(told).entities.by_key
     read = [pair for raw in encode_entities(list(chains.items())) for pair in decode_entities(raw)]
     assert dict(read) == chains
     assert [key for key, _ in read] == list(chains)

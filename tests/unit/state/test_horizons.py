@@ -62,9 +62,9 @@ def test_chain_leaves_memory_at_its_horizon(facts, gone):
     found = partition([event(what, at, **more) for what, at, more in facts], horizons=SHRUNK)
     for at in range(10, gone, 10):
         found.apply(records([tick(at + 9.999)], found.next_offset))
-        assert "t|c" in found.contacts.chains, at
+        assert "t|c" in found.entities.by_key, at
     found.apply(records([tick(gone)], found.next_offset))
-    assert "t|c" not in found.contacts.chains
+    assert "t|c" not in found.entities.by_key
 
 
 @pytest.mark.parametrize(("facts", "gone"), HORIZON_OF.values(), ids=HORIZON_OF)
@@ -72,7 +72,7 @@ def test_chain_is_gone_as_well_when_the_watermark_leaps(facts, gone):
     found = partition(
         [event(what, at, **more) for what, at, more in facts] + [tick(ONE_DAY)], horizons=SHRUNK
     )
-    assert list(found.contacts.chains) == [f"t|tick{ONE_DAY}"]
+    assert list(found.entities.by_key) == [f"t|tick{ONE_DAY}"]
     assert not any(level.instants for level in found.ledger.levels.values())
 
 
@@ -106,8 +106,8 @@ def test_event_of_an_unknown_chain_is_late_behind_the_horizon_of_contacts():
         records([event("queued", 80), event("queued", 80.001, contact="d")], found.next_offset)
     )
     assert applied.late == 1
-    assert "t|c" not in found.contacts.chains
-    assert "t|d" in found.contacts.chains
+    assert "t|c" not in found.entities.by_key
+    assert "t|d" in found.entities.by_key
     assert found.ledger.buckets[DAY, LATE.name, "t", ("call",), MIDNIGHT] == {0: 1}
 
 
@@ -149,7 +149,7 @@ def test_bucket_takes_contributions_until_its_end_is_behind_the_horizon(watermar
 
 def test_nothing_is_late_or_leaves_without_horizons():
     found = partition([tick(400 * ONE_DAY), event("queued", 0)], horizons=NO_HORIZONS)
-    assert len(found.contacts.chains) == 2
+    assert len(found.entities.by_key) == 2
     assert LATE.name not in {key[1] for key in found.ledger.buckets}
 
 
@@ -166,8 +166,8 @@ def test_swept_buckets_are_told_once():
 @given(histories(max_size=20, keys=3, span=150))
 def test_nothing_stays_in_memory_past_its_due(told):
     found = partition(told, horizons=SHRUNK)
-    found.contacts.ring(found.watermark)
-    for key, chain in found.contacts.chains.items():
+    found.entities.ring(found.watermark)
+    for key, chain in found.entities.by_key.items():
         assert due_at(chain, SHRUNK) > found.watermark, key
 
 

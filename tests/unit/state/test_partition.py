@@ -51,7 +51,7 @@ def test_batch_that_starts_too_high_is_refused_and_changes_nothing():
     found.apply(records([event("queued", 0)]))
     with pytest.raises(GapError, match="offset 3 came where 1 was expected"):
         found.apply(records([event("queued", 9, contact="d")], first=3))
-    assert (found.next_offset, found.watermark, list(found.contacts.chains)) == (1, ms(0), ["t|c"])
+    assert (found.next_offset, found.watermark, list(found.entities.by_key)) == (1, ms(0), ["t|c"])
 
 
 def test_hole_that_somebody_accepted_is_passed():
@@ -94,10 +94,10 @@ def test_event_too_far_ahead_of_its_append_time_is_a_dead_letter():
 def test_one_bad_event_does_not_spoil_its_neighbours():
     found = fresh(check_future=False)
     found.apply([Record(0, b"{"), Record(1, raw(event("queued", 0))), Record(2, b"")])
-    assert list(found.contacts.chains) == ["t|c"]
+    assert list(found.entities.by_key) == ["t|c"]
 
 
 def test_tenants_with_equal_contacts_do_not_meet():
     found = fresh(check_future=False)
     found.apply(records([event("queued", 0), event("answered", 5, tenantid="u")]))
-    assert sorted(found.contacts.chains) == ["t|c", "u|c"]
+    assert sorted(found.entities.by_key) == ["t|c", "u|c"]

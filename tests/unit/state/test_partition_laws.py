@@ -23,7 +23,7 @@ DEFINITIONS = declare({"tenants": {"t": {"tz": "Asia/Kolkata"}, "acme": {"tz": "
 def state(found):
     levels = {key: level.value() for key, level in found.ledger.levels.items() if level.instants}
     buckets = {key: cells for key, cells in found.ledger.buckets.items() if cells}
-    return found.contacts.chains, buckets, levels, found.watermark, found.next_offset
+    return found.entities.by_key, buckets, levels, found.watermark, found.next_offset
 
 
 def from_scratch(chains, definitions):
@@ -135,7 +135,7 @@ def test_buckets_and_replay_and_oracle_give_the_same_numbers(told, asked):
     for question in asked:
         value, n = by_oracle(told, question)
         from_buckets = by_buckets(found, question)
-        assert from_buckets == answer(found.contacts.chains, question, DEFINITIONS)
+        assert from_buckets == answer({"call": found.entities.by_key}, question, DEFINITIONS)
         assert from_buckets.value == (None if value is None else pytest.approx(value, rel=1e-12, abs=1e-12))
         assert from_buckets.n == n
 
@@ -145,7 +145,7 @@ def test_buckets_and_replay_and_oracle_give_the_same_numbers(told, asked):
 def test_levels_at_past_instants_are_those_of_the_oracle(told, at, name):
     found = partition(told, definitions=DEFINITIONS)
     value, _ = oracle.LEVELS[name](oracle.Asked(oracle.legs(told, ms(at))), ms(at))
-    assert answer(found.contacts.chains, Question(name, at=ms(at)), DEFINITIONS).value == value
+    assert answer({"call": found.entities.by_key}, Question(name, at=ms(at)), DEFINITIONS).value == value
 
 
 @settings(max_examples=200)
@@ -168,7 +168,9 @@ def test_each_cohort_is_answered_or_lost_or_still_waiting(told, start, length):
 
     def number(metric):
         definition = {"by": "enqueue"} if metric != "offered" else None
-        return answer(found.contacts.chains, Question(metric, definition, span=span), DEFINITIONS).value
+        return answer(
+            {"call": found.entities.by_key}, Question(metric, definition, span=span), DEFINITIONS
+        ).value
 
     outcomes = (
         "answered", "bot_answered", "abandoned", "callbacks_requested", "transferred_out", "flowed_out",

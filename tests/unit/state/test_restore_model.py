@@ -47,7 +47,7 @@ def single_pass(records):
     partition = Partition(UNDECLARED, SHRUNK, check_future=False)
     partition._swept_at = 1 << 60
     last = {}
-    contacts, leave = partition.contacts, partition.contacts._leave
+    contacts, leave = partition.entities, partition.entities._leave
 
     def leaving(key, chain, watermark):
         last[key] = deepcopy(chain)

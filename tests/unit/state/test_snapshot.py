@@ -114,7 +114,7 @@ def test_a_whole_cycle_writes_every_key():
         cursor.written(2 + 2 * step)
         if cursor.cycles == 2:
             break
-    assert seen >= {*found.contacts.chains, *found.ledger.keys()}
+    assert seen >= {*found.entities.by_key, *found.ledger.keys()}
 
 
 SHRUNK = Horizons(60_000, 20_000, 90_000, 100_000, 100_000, 2 * 86_400_000)

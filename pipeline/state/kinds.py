@@ -1,0 +1,71 @@
+"""What the state must know of a stream: decode, merge, contributions, horizon. One entry each."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from pipeline.entities.contact import Chain
+from pipeline.entities.contact import as_of as chain_as_of
+from pipeline.entities.contact_metrics import contributions as call_contributions
+from pipeline.events import call
+from pipeline.events.rejects import Ignored, Rejected
+from pipeline.metrics.buckets import Contribution
+from pipeline.metrics.definitions import Definitions
+from pipeline.state.contacts import Contacts
+from pipeline.state.ledger import Ledger
+from pipeline.state.retention import Horizons
+
+
+class Fact(Protocol):
+    """What the state must see of a fact: `at`, ms UTC."""
+
+    @property
+    def at(self) -> int: ...
+
+
+class Event(Protocol):
+    """What the state must see of an event of any stream."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def fact(self) -> Fact: ...
+    @property
+    def is_arrival(self) -> bool: ...
+
+
+class Entities(Protocol):
+    """The entities of one partition in memory. `by_key` is theirs; `changed` and `parted` are
+    cleared by whoever commits.
+    """
+
+    changed: set[str]
+    parted: list[tuple[str, Any]]
+    next_alarm: int
+
+    @property
+    def by_key(self) -> dict[str, Any]: ...
+    def apply(self, event: Any, watermark: int) -> str: ...
+    def ring(self, watermark: int) -> list[str]: ...
+    def restore(self, watermark: int) -> None: ...
+
+
+class Kind(NamedTuple):
+    """One stream. `entity` is the type the state log holds; `as_of` cuts an entity at an instant."""
+
+    stream: str
+    decode: Callable[[bytes | None, int | None], Event | Ignored | Rejected]
+    entity: type
+    contributions: Callable[[Any, Definitions], list[Contribution]]
+    as_of: Callable[[Any, int], Any]
+    make: Callable[[Ledger, Definitions, Horizons], Entities]
+
+
+CALL = Kind(
+    "call",
+    call.decode,
+    Chain,
+    lambda chain, definitions: call_contributions(chain, definitions.bounds_ms),
+    chain_as_of,
+    lambda ledger, definitions, horizons: Contacts(ledger, definitions.bounds_ms, horizons),
+)
+KINDS = {kind.stream: kind for kind in (CALL,)}

@@ -1,0 +1,105 @@
+"""Entities whose facts are one set, in memory: merge an event, post the difference, let go.
+
+The same contract as `contacts.py`, for streams that are rarer than calls and need no fast path.
+"""
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any, NamedTuple
+
+from pipeline.entities.factset import DELETED, FactSet, is_known, merge
+from pipeline.metrics.buckets import Contribution
+from pipeline.metrics.definitions import Definitions
+from pipeline.state.contacts import APPLIED, DUPLICATE, LATE, difference
+from pipeline.state.ledger import Ledger
+from pipeline.state.retention import NEVER_MS
+
+
+class Tally(NamedTuple):
+    """What is particular to a stream. `due_at` None: its entities never leave.
+
+    `late_ms`: an event so far behind the watermark whose entity is unknown is not applied.
+    """
+
+    stream: str
+    contributions: Callable[[Any, Definitions], list[Contribution]]
+    due_at: Callable[[Any], int] | None = None
+    late_ms: int = NEVER_MS
+
+
+class Tallied:
+    """Part of the `Entities` protocol of kinds.py."""
+
+    def __init__(self, tally: Tally, ledger: Ledger, definitions: Definitions) -> None:
+        self.by_key: dict[str, FactSet[Any]] = {}
+        self.changed: set[str] = set()
+        self.parted: list[tuple[str, FactSet[Any]]] = []
+        self.next_alarm = 1 << 60
+        self._tally = tally
+        self._ledger = ledger
+        self._definitions = definitions
+        self._alarms: list[tuple[int, str]] = []
+
+    def apply(self, event: Any, watermark: int) -> str:
+        """Take in one event: APPLIED, DUPLICATE or LATE. Alarms up to `watermark` have rung."""
+        key, at = event.key, event.fact.at
+        entity = self.by_key.get(key)
+        if entity is None:
+            if at <= watermark - self._tally.late_ms:
+                self._ledger.post_late(_tenant(key), self._tally.stream, at, 0)
+                return LATE
+            entity = self.by_key[key] = FactSet([], [])
+        elif is_known(entity, event):
+            return DUPLICATE
+        self.changed.add(key)
+        before = self._tally.contributions(entity, self._definitions)
+        merge(entity, event)
+        after = self._tally.contributions(entity, self._definitions)
+        removed, added = difference(before, after)
+        cause = "deleted" if event.fact.kind == DELETED else "corrected" if event.voids else ""
+        tenant = _tenant(key)
+        kept_out = self._ledger.post(tenant, removed, -1, cause, watermark)
+        kept_out += self._ledger.post(tenant, added, 1, cause, watermark)
+        if kept_out:
+            self._ledger.post_late(tenant, self._tally.stream, at, 1)
+        self._set_alarm(key, entity)
+        return APPLIED
+
+    def _set_alarm(self, key: str, entity: FactSet[Any]) -> None:
+        if self._tally.due_at is not None:
+            heappush(self._alarms, (self._tally.due_at(entity), key))
+            self.next_alarm = self._alarms[0][0]
+
+    def ring(self, watermark: int) -> list[str]:
+        """Let go of every entity due by `watermark`; answers their keys."""
+        left = []
+        due_at = self._tally.due_at
+        while due_at is not None and self._alarms and self._alarms[0][0] <= watermark:
+            at, key = heappop(self._alarms)
+            entity = self.by_key.get(key)
+            if entity is not None and due_at(entity) == at:
+                self._leave(key, entity, watermark)
+                left.append(key)
+        self.next_alarm = self._alarms[0][0] if self._alarms else 1 << 60
+        return left
+
+    def _leave(self, key: str, entity: FactSet[Any], watermark: int) -> None:
+        """What is counted stays counted, what is a level goes."""
+        parts = self._tally.contributions(entity, self._definitions)
+        self._ledger.post_levels(_tenant(key), parts, -1, watermark)
+        del self.by_key[key]
+        if key in self.changed:
+            self.parted.append((key, entity))
+        self.changed.add(key)
+
+    def restore(self, watermark: int) -> None:
+        """After loading entities from the state log: levels and alarms follow from them."""
+        for key, entity in self.by_key.items():
+            parts = self._tally.contributions(entity, self._definitions)
+            self._ledger.post_levels(_tenant(key), parts, 1, watermark)
+            self._set_alarm(key, entity)
+        self._ledger.changed.clear()
+
+
+def _tenant(key: str) -> str:
+    return key.partition("|")[0]
