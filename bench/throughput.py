@@ -102,9 +102,7 @@ async def fill(clients: Clients, events: int, rate: float) -> None:
 def measure(what: str, events: int, env: dict[str, str]) -> dict[str, float]:
     """Run one child process and read the JSON it prints."""
     command = [sys.executable, __file__, "--child", what, "--events", str(events)]
-    done = subprocess.run(
-        command, env={**os.environ, **env}, stdout=subprocess.PIPE, check=True, timeout=540
-    )
+    done = subprocess.run(command, env={**os.environ, **env}, stdout=subprocess.PIPE, check=True, timeout=540)
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
 
@@ -132,9 +130,7 @@ async def run_worker(settings: Settings, events: int) -> None:
                 first = time.monotonic()
             await asyncio.sleep(0.05)
         seconds, used = time.monotonic() - (first or began), _cpu() - cpu
-        commits = telemetry.registry.get_sample_value(
-            "pulse_transactions_total", {"outcome": "committed"}
-        )
+        commits = telemetry.registry.get_sample_value("pulse_transactions_total", {"outcome": "committed"})
         print(
             json.dumps(
                 {
@@ -159,11 +155,7 @@ async def run_fetch(settings: Settings, events: int) -> None:
         while seen < events:
             seen += sum(map(len, (await consumer.getmany(timeout_ms=1000)).values()))
         used, seconds = _cpu() - cpu, time.monotonic() - began
-    print(
-        json.dumps(
-            {"cpu_us_per_event": used / events * 1e6, "events_per_second": events / seconds}
-        )
-    )
+    print(json.dumps({"cpu_us_per_event": used / events * 1e6, "events_per_second": events / seconds}))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from pipeline.events.call import CallEvent, decode
 from pipeline.events.instants import instant_text
 from pipeline.metrics.buckets import DAY as DAY_GRAIN
-from pipeline.metrics.buckets import LATE, LIVE
+from pipeline.metrics.buckets import LIVE
 from pipeline.metrics.definitions import Definitions, declare
+from pipeline.metrics.families import LATE
 from pipeline.metrics.windows import BUCKET_MS, DAY_MS
 from pipeline.state.partition import Partition
 from pipeline.state.retention import NO_HORIZONS, Horizons

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from pipeline.board.exports import LEVELS, WINDOWED, Export, LevelExport
 from pipeline.board.snapshot import DIMENSIONS, WINDOWS, Freshness, Snapshot
 from pipeline.metrics import calls
-from pipeline.metrics.buckets import LATE
+from pipeline.metrics.families import LATE
 
 _log = structlog.get_logger(__name__)
 

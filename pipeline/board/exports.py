@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, TypeAlias
 
 from pipeline.metrics import calls
-from pipeline.metrics.buckets import LEAVE, Cells, Family, LevelValue
+from pipeline.metrics.buckets import Cells, Family, LevelValue
 from pipeline.metrics.catalogue import METRICS, definition_of, family_of, read_level, read_window
 from pipeline.metrics.definitions import Definitions
+from pipeline.metrics.families import LEAVE
 from pipeline.metrics.numbers import Number
 
 Read: TypeAlias = Callable[[Cells, Definitions], float | None]

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from pipeline.board.fold import Fold, Position, SeriesKey, Source
 from pipeline.board.sums import Sums
-from pipeline.metrics.buckets import COHORT, LATE, LEAVE, QUARANTINE, WAITING, Cells, LevelValue, merge
+from pipeline.metrics.buckets import Cells, LevelValue, merge
 from pipeline.metrics.catalogue import (
     METRICS,
     Definition,
@@ -21,6 +21,7 @@ from pipeline.metrics.catalogue import (
     read_window,
 )
 from pipeline.metrics.definitions import Definitions
+from pipeline.metrics.families import COHORT, LATE, LEAVE, QUARANTINE, WAITING
 from pipeline.metrics.numbers import Number
 from pipeline.metrics.windows import LIVE_WINDOWS, Window, day_number, day_span, local_date
 

@@ -12,14 +12,16 @@ from rich.table import Table
 from pipeline.cli.terms import AsJson, Exit, definitions_of, err, instant_option, out, stop
 from pipeline.cli.wall import shown
 from pipeline.events.instants import instant_text
-from pipeline.metrics.buckets import FAMILIES, Family
+from pipeline.metrics.buckets import Family
 from pipeline.metrics.catalogue import METRICS, DefinitionError
 from pipeline.metrics.definitions import Definitions, DefinitionsError
+from pipeline.metrics.families import FAMILIES
 from pipeline.metrics.numbers import Number
 from pipeline.metrics.windows import Window
-from pipeline.replay.answer import Question, answer
+from pipeline.replay.answer import answer
 from pipeline.replay.cases import CaseError, Replay, Verdict, check
 from pipeline.replay.cases import replay as run_events
+from pipeline.replay.question import Question
 from pipeline.sources.files import lines_of
 
 PLACES = ("queue", "group", "reason")

@@ -8,7 +8,8 @@ from typing import Final
 from pipeline.entities.contact import Chain, Leg
 from pipeline.entities.stay import BOT_ANSWERED, Stay, read_leg
 from pipeline.events.call import ABANDONED, ANSWERED, CALLBACK_REQUESTED, FLOWED_OUT, TRANSFERRED
-from pipeline.metrics.buckets import COHORT, LEAVE, Contribution, bin_of
+from pipeline.metrics.buckets import Contribution, bin_of
+from pipeline.metrics.families import COHORT, LEAVE
 
 _L: Final = {name: LEAVE.cell(name) for name in LEAVE.counters}
 _C: Final = {name: COHORT.cell(name) for name in COHORT.counters}

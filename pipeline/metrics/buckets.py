@@ -52,47 +52,6 @@ class Family(NamedTuple):
         return len(self.counters) + len(self.histograms) * (bounds + 1)
 
 
-LEAVE: Final = Family(
-    "leave",
-    "call",
-    ("queue", "channel"),
-    (
-        "answered", "answered_wait_ms", "answered_ahead_ms", "unqueued",
-        "abandoned", "abandoned_wait_ms", "callbacks_requested", "transferred_out",
-        "flowed_out", "bot_answered", "other_wait_ms",
-    ),
-    ("answered_wait",),
-)  # fmt: skip
-"""Calls by the instant they left a queue. `answered` holds `unqueued` too, with wait 0.
-`answered_ahead_ms`: how much earlier than `enqueued_at` the leg was created (variant
-`created`). `other_wait_ms`: waits of legs that left neither answered by a human nor abandoned.
-"""
-
-COHORT: Final = Family(
-    "cohort",
-    "call",
-    ("queue", "channel"),
-    (
-        "offered", "answered", "answered_wait_ms", "answered_ahead_ms", "abandoned",
-        "abandoned_wait_ms", "callbacks_requested", "transferred_out", "flowed_out",
-        "bot_answered", "other_wait_ms",
-    ),
-    ("answered_wait", "abandoned_wait", "callback_wait"),
-)  # fmt: skip
-"""Calls by the instant they entered a queue, with what became of them."""
-
-WAITING: Final = Family("waiting", "call", ("queue", "channel"), ("legs", "scheduled"), grains=(LEVEL,))
-"""Legs in a queue, or scheduled for one, by `enqueued_at`."""
-
-QUARANTINE: Final = Family("quarantine", "call", ("reason",), ("legs",), grains=(LEVEL,))
-"""Legs whose facts contradict each other, by their first instant."""
-
-LATE: Final = Family("late", "call", ("stream",), ("events", "contributions"), grains=(DAY,))
-"""What came behind a horizon and is not in the numbers, by the day it is dated."""
-
-FAMILIES: Final = {f.name: f for f in (LEAVE, COHORT, WAITING, QUARANTINE, LATE)}
-
-
 def bin_of(bounds_ms: tuple[int, ...], wait_ms: int) -> int:
     """Bin i holds bounds[i-1] < wait ≤ bounds[i]; the last one everything above."""
     return bisect_left(bounds_ms, wait_ms)

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from pipeline.metrics.buckets import COHORT, LEAVE, Cells, Family, LevelValue
+from pipeline.metrics.buckets import Cells, Family, LevelValue
 from pipeline.metrics.definitions import Definitions
+from pipeline.metrics.families import COHORT, LEAVE
 from pipeline.metrics.numbers import Number, count, mean_seconds, proportion
 from pipeline.metrics.windows import BUCKET_MS
 

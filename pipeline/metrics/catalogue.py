@@ -1,152 +1,21 @@
-"""Every metric by name: which families it reads, and the function from cells to a number.
+"""Every metric by name, and how one is asked: which definition, which family, which number.
 
-Source: metrics.md §2. A definition is a variant's name or an object of parameters; ratios and
+Source: metrics.md. A definition is a variant's name or an object of parameters; ratios and
 means are computed here, when reading, and nowhere else.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
-from pipeline.metrics import calls
+from pipeline.metrics import call_metrics
 from pipeline.metrics.buckets import Cells, LevelValue
 from pipeline.metrics.definitions import Definitions
+from pipeline.metrics.metric import Definition, DefinitionError, Metric
 from pipeline.metrics.numbers import Number
 
-Definition = Mapping[str, Any]
+__all__ = ["METRICS", "Definition", "DefinitionError", "Metric"]
 
-
-class DefinitionError(ValueError):
-    """The definition asked for is unknown or cannot be answered; the message says what to do."""
-
-
-class Metric(NamedTuple):
-    """One number Pulse ships. `unit`: seconds, ratio or count. `help` is for people.
-
-    A window metric reads one of `families` (`leave` unless the definition says by enqueue);
-    a level metric reads level values at an instant. `variants` lists the named definitions,
-    the default first.
-    """
-
-    name: str
-    unit: str
-    help: str
-    families: tuple[str, ...]
-    variants: tuple[str, ...] = ("default",)
-    parameters: tuple[str, ...] = ()
-    window: Callable[[Cells, Definition, Definitions], Number] | None = None
-    level: Callable[[Iterable[LevelValue], int, Definitions], Number] | None = None
-
-    @property
-    def is_level(self) -> bool:
-        """Whether it answers at an instant rather than over a window."""
-        return self.level is not None
-
-
-def _by_leave(name: str, unit: str, text: str, window: Any, **more: Any) -> Metric:
-    return Metric(name, unit, text, ("leave", "cohort"), parameters=("by",), window=window, **more)
-
-
-def _level(name: str, unit: str, text: str, level: Any, family: str = "waiting") -> Metric:
-    return Metric(name, unit, text, (family,), level=level)
-
-
-METRICS: Final = {
-    metric.name: metric
-    for metric in (
-        _by_leave(
-            "asa_queue",
-            "seconds",
-            "Mean wait in the queue of legs answered by a human, zero waits and unqueued calls"
-            " included; `created` starts the clock when the leg was created.",
-            calls.asa_queue,
-            variants=("enqueued", "created"),
-        ),
-        _by_leave(
-            "wait_all",
-            "seconds",
-            "Mean wait of all queued legs that left, whatever the outcome.",
-            calls.wait_all,
-        ),
-        _by_leave(
-            "wait_abandoned",
-            "seconds",
-            "Mean wait of abandoned legs.",
-            calls.wait_abandoned,
-        ),
-        _by_leave(
-            "answered",
-            "count",
-            "Legs answered by a human, unqueued calls included.",
-            calls.counter("answered"),
-        ),
-        _by_leave("abandoned", "count", "Legs abandoned in the queue.", calls.counter("abandoned")),
-        _by_leave(
-            "callbacks_requested",
-            "count",
-            "Legs that left by choosing a callback.",
-            calls.counter("callbacks_requested"),
-        ),
-        _by_leave(
-            "transferred_out",
-            "count",
-            "Legs that left the queue for another one, unanswered.",
-            calls.counter("transferred_out"),
-        ),
-        _by_leave(
-            "flowed_out",
-            "count",
-            "Legs that left by overflow, voicemail or closing time.",
-            calls.counter("flowed_out"),
-        ),
-        _by_leave(
-            "bot_answered",
-            "count",
-            "Legs answered by a bot; in no answer time.",
-            calls.counter("bot_answered"),
-        ),
-        Metric(
-            "offered",
-            "count",
-            "Legs that entered the queue, by enqueue time.",
-            ("cohort",),
-            window=calls.offered,
-        ),
-        Metric(
-            "abandon_rate",
-            "ratio",
-            "Of the legs that entered the queue: abandoned after more than S seconds / offered.",
-            ("cohort",),
-            parameters=("S",),
-            window=calls.abandon_rate,
-        ),
-        _level("in_queue", "count", "Legs waiting in the queue now.", calls.in_queue),
-        _level(
-            "oldest_waiting",
-            "seconds",
-            "Age of the oldest leg waiting; absent when none waits.",
-            calls.oldest_waiting,
-        ),
-        _level(
-            "scheduled",
-            "count",
-            "Callbacks whose turn in the queue is still to come.",
-            calls.scheduled,
-        ),
-        _level(
-            "stuck",
-            "count",
-            "Legs waiting longer than `stuck_after`: a lost end, no customer.",
-            calls.stuck,
-        ),
-        _level(
-            "quarantined",
-            "count",
-            "Legs whose facts contradict each other; they count nowhere else.",
-            calls.quarantined,
-            family="quarantine",
-        ),
-    )
-}
+METRICS: Final = {metric.name: metric for metric in (*call_metrics.METRICS,)}
 
 
 def metric_of(name: str) -> Metric:

@@ -5,9 +5,9 @@ contributions. No bucket is involved, so a test can hold the buckets to this.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
-from pipeline.metrics.buckets import FAMILIES, Cells, Contribution, LevelValue, add
+from pipeline.metrics.buckets import Cells, Contribution, LevelValue, add
 from pipeline.metrics.catalogue import (
     DefinitionError,
     Metric,
@@ -18,43 +18,33 @@ from pipeline.metrics.catalogue import (
     read_window,
 )
 from pipeline.metrics.definitions import Definitions
+from pipeline.metrics.families import FAMILIES
 from pipeline.metrics.numbers import Number
 from pipeline.metrics.windows import (
     BUCKET_MS,
-    DAY_WINDOWS,
-    LIVE_WINDOWS,
-    Window,
-    day_window,
-    live_window,
 )
+from pipeline.replay.joint import JOINT
+from pipeline.replay.question import Question, window_of
 from pipeline.state.kinds import KINDS
 
 Population: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Entities by key, by stream."""
 
 
-class Question(NamedTuple):
-    """Either `window` (two instants), or `at`, or `at` with a named window. Instants in ms."""
-
-    metric: str
-    definition: str | Mapping[str, Any] | None = None
-    dims: Mapping[str, str] = {}
-    span: Window | None = None
-    at: int | None = None
-    window: str | None = None
-
-
 def answer(population: Population, question: Question, definitions: Definitions) -> Number:
     """The number asked for, rolled up over dimensions not named. Raises DefinitionError."""
     metric = metric_of(question.metric)
     definition = definition_of(metric, question.definition)
+    if metric.is_joint:
+        entities = population.get(metric.stream, {})
+        return JOINT[metric.name](entities, question, definition, definitions)
     if metric.is_level:
         return _level(population, question, metric, definitions)
     family = family_of(metric, definition)
-    _window(question, "", definitions)  # a question wrongly asked is refused also where nothing happened
+    window_of(question, "", definitions)  # a question wrongly asked is refused also where nothing happened
     cells: Cells = {}
     for tenant, part in _parts(population, question, family, definitions):
-        window = _window(question, tenant, definitions)
+        window = window_of(question, tenant, definitions)
         if window.start <= part[2] < window.end:
             add(cells, part[3], 1)
     return read_window(metric, cells, definition, definitions)
@@ -89,21 +79,6 @@ def _parts(
         for part in kind.contributions(seen, definitions):
             if part[0] == family and all(part[1][index] == value for index, value in wanted):
                 yield tenant, part
-
-
-def _window(question: Question, tenant: str, definitions: Definitions) -> Window:
-    if question.span is not None:
-        if question.span.start % BUCKET_MS or question.span.end % BUCKET_MS:
-            raise DefinitionError("from and to must lie on 10-second edges")
-        return question.span
-    if question.at is None or question.window is None:
-        raise DefinitionError(f"{question.metric} needs from and to, or at and window")
-    if question.window in LIVE_WINDOWS:
-        return live_window(question.window, question.at)._replace(end=question.at + 1)
-    if question.window in DAY_WINDOWS:
-        return day_window(question.window, question.at, definitions.zone(tenant))
-    known = ", ".join((*LIVE_WINDOWS, *DAY_WINDOWS))
-    raise DefinitionError(f"unknown window {question.window!r}; known are {known}")
 
 
 def thresholds_of(definitions: Iterable[object]) -> tuple[float, ...]:

@@ -14,7 +14,8 @@ from pipeline.metrics.catalogue import METRICS
 from pipeline.metrics.definitions import Definitions, declare
 from pipeline.metrics.numbers import Number
 from pipeline.metrics.windows import Window
-from pipeline.replay.answer import Population, Question, answer, thresholds_of
+from pipeline.replay.answer import Population, answer, thresholds_of
+from pipeline.replay.question import Question
 from pipeline.state.kinds import CALL, KINDS
 from pipeline.state.partition import Applied, DeadLetter, Partition
 from pipeline.state.retention import NO_HORIZONS

@@ -14,8 +14,9 @@ import msgspec
 from pipeline.events import call
 from pipeline.events.instants import BadTimeError, instant_ms
 from pipeline.events.rejects import Rejected
-from pipeline.metrics.buckets import FAMILIES, BucketKey, Cells, LevelValue
+from pipeline.metrics.buckets import BucketKey, Cells, LevelValue
 from pipeline.metrics.definitions import Definitions
+from pipeline.metrics.families import FAMILIES
 from pipeline.sink.contact_rows import Origin, contact_rows, leg_rows
 from pipeline.sink.tables import (
     BUCKETS,

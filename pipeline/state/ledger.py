@@ -9,8 +9,6 @@ from typing import Final, TypeAlias
 
 from pipeline.metrics.buckets import (
     DAY,
-    FAMILIES,
-    LATE,
     LEVEL,
     LIVE,
     BucketKey,
@@ -21,6 +19,7 @@ from pipeline.metrics.buckets import (
     merge,
 )
 from pipeline.metrics.definitions import Definitions
+from pipeline.metrics.families import FAMILIES, LATE
 from pipeline.metrics.windows import BUCKET_MS, Window, day_number, day_span, local_date
 from pipeline.state.retention import Horizons
 

@@ -15,7 +15,8 @@ from aiokafka.structs import TopicPartition
 
 from pipeline.kafka.clients import Clients, running
 from pipeline.kafka.topics import declared_topics
-from pipeline.metrics.buckets import DAY, LATE, LIVE
+from pipeline.metrics.buckets import DAY, LIVE
+from pipeline.metrics.families import LATE
 from pipeline.metrics.windows import BUCKET_MS
 from pipeline.runtime.worker import Worker
 from pipeline.settings import Kafka, Settings

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.metrics.buckets import COHORT, LEAVE
 from pipeline.metrics.definitions import declare
+from pipeline.metrics.families import COHORT, LEAVE
 from pipeline.sink.rows import v_format, vectors_of
 from pipeline.sink.tables import DEFINITIONS
 from tests import oracle

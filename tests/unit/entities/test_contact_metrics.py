@@ -5,7 +5,7 @@ from hypothesis import given
 
 from pipeline.entities.contact import merge, new_chain
 from pipeline.entities.contact_metrics import contributions
-from pipeline.metrics.buckets import COHORT, LEAVE
+from pipeline.metrics.families import COHORT, LEAVE
 from tests.builders import call, decoded, ms
 from tests.strategies import histories
 

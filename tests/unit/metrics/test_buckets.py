@@ -4,17 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.metrics.buckets import (
-    COHORT,
-    DEFAULT_BOUNDS_S,
-    FAMILIES,
-    LEAVE,
-    Level,
-    add,
-    bin_of,
-    dense,
-    merge,
-)
+from pipeline.metrics.buckets import DEFAULT_BOUNDS_S, Level, add, bin_of, dense, merge
+from pipeline.metrics.families import COHORT, FAMILIES, LEAVE
 
 BOUNDS = (1_000, 5_000, 20_000)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.metrics.buckets import FAMILIES, LEVEL, LevelValue
+from pipeline.metrics.buckets import LEVEL, LevelValue
 from pipeline.metrics.calls import ThresholdError
 from pipeline.metrics.catalogue import (
     METRICS,
@@ -14,6 +14,7 @@ from pipeline.metrics.catalogue import (
     read_window,
 )
 from pipeline.metrics.definitions import declare
+from pipeline.metrics.families import FAMILIES
 from tests.builders import ms
 
 UNDECLARED = declare({})

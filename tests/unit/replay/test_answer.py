@@ -5,7 +5,8 @@ import pytest
 from pipeline.metrics.catalogue import DefinitionError
 from pipeline.metrics.definitions import declare
 from pipeline.metrics.windows import Window
-from pipeline.replay.answer import Question, answer, thresholds_of
+from pipeline.replay.answer import answer, thresholds_of
+from pipeline.replay.question import Question
 from tests.builders import DAY, HOUR, UNDECLARED, event, ms, partition
 
 TOLD = [

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.metrics.buckets import FAMILIES
+from pipeline.metrics.families import FAMILIES
 from pipeline.sink.rows import Rows, source_rows
 from pipeline.sink.tables import BUCKETS, RAW_EVENTS, REVISIONS
 from tests.sink.told import log_of, rows_of, source_record

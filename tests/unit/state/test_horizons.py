@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.metrics.buckets import DAY, LATE, LIVE
+from pipeline.metrics.buckets import DAY, LIVE
+from pipeline.metrics.families import LATE
 from pipeline.metrics.windows import DAY_MS
 from pipeline.state.partition import Partition
 from pipeline.state.retention import NO_HORIZONS, Horizons, due_at

@@ -5,11 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.entities.contact_metrics import contributions
-from pipeline.metrics.buckets import DAY, LATE, LEVEL, LIVE, Level, add
+from pipeline.metrics.buckets import DAY, LEVEL, LIVE, Level, add
 from pipeline.metrics.catalogue import METRICS, definition_of, family_of, read_level, read_window
 from pipeline.metrics.definitions import declare
+from pipeline.metrics.families import LATE
 from pipeline.metrics.windows import Window, day_number, local_date
-from pipeline.replay.answer import Question, answer
+from pipeline.replay.answer import answer
+from pipeline.replay.question import Question
 from pipeline.state.partition import Partition
 from pipeline.state.retention import NO_HORIZONS
 from tests import oracle

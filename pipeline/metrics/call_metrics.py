@@ -1,0 +1,110 @@
+"""The metrics of calls by name. Source: metrics.md §2; the formulas are in `calls.py`."""
+
+from typing import Any, Final
+
+from pipeline.metrics import calls
+from pipeline.metrics.metric import Metric
+
+
+def _by_leave(name: str, unit: str, text: str, window: Any, **more: Any) -> Metric:
+    return Metric(name, unit, text, ("leave", "cohort"), parameters=("by",), window=window, **more)
+
+
+def _level(name: str, unit: str, text: str, level: Any, family: str = "waiting") -> Metric:
+    return Metric(name, unit, text, (family,), level=level)
+
+
+METRICS: Final = (
+    _by_leave(
+        "asa_queue",
+        "seconds",
+        "Mean wait in the queue of legs answered by a human, zero waits and unqueued calls"
+        " included; `created` starts the clock when the leg was created.",
+        calls.asa_queue,
+        variants=("enqueued", "created"),
+    ),
+    _by_leave(
+        "wait_all",
+        "seconds",
+        "Mean wait of all queued legs that left, whatever the outcome.",
+        calls.wait_all,
+    ),
+    _by_leave(
+        "wait_abandoned",
+        "seconds",
+        "Mean wait of abandoned legs.",
+        calls.wait_abandoned,
+    ),
+    _by_leave(
+        "answered",
+        "count",
+        "Legs answered by a human, unqueued calls included.",
+        calls.counter("answered"),
+    ),
+    _by_leave("abandoned", "count", "Legs abandoned in the queue.", calls.counter("abandoned")),
+    _by_leave(
+        "callbacks_requested",
+        "count",
+        "Legs that left by choosing a callback.",
+        calls.counter("callbacks_requested"),
+    ),
+    _by_leave(
+        "transferred_out",
+        "count",
+        "Legs that left the queue for another one, unanswered.",
+        calls.counter("transferred_out"),
+    ),
+    _by_leave(
+        "flowed_out",
+        "count",
+        "Legs that left by overflow, voicemail or closing time.",
+        calls.counter("flowed_out"),
+    ),
+    _by_leave(
+        "bot_answered",
+        "count",
+        "Legs answered by a bot; in no answer time.",
+        calls.counter("bot_answered"),
+    ),
+    Metric(
+        "offered",
+        "count",
+        "Legs that entered the queue, by enqueue time.",
+        ("cohort",),
+        window=calls.offered,
+    ),
+    Metric(
+        "abandon_rate",
+        "ratio",
+        "Of the legs that entered the queue: abandoned after more than S seconds / offered.",
+        ("cohort",),
+        parameters=("S",),
+        window=calls.abandon_rate,
+    ),
+    _level("in_queue", "count", "Legs waiting in the queue now.", calls.in_queue),
+    _level(
+        "oldest_waiting",
+        "seconds",
+        "Age of the oldest leg waiting; absent when none waits.",
+        calls.oldest_waiting,
+    ),
+    _level(
+        "scheduled",
+        "count",
+        "Callbacks whose turn in the queue is still to come.",
+        calls.scheduled,
+    ),
+    _level(
+        "stuck",
+        "count",
+        "Legs waiting longer than `stuck_after`: a lost end, no customer.",
+        calls.stuck,
+    ),
+    _level(
+        "quarantined",
+        "count",
+        "Legs whose facts contradict each other; they count nowhere else.",
+        calls.quarantined,
+        family="quarantine",
+    ),
+)

@@ -1,0 +1,49 @@
+"""Every family of buckets: its dimensions, its counters and histograms, its grains.
+
+A family belongs to one stream. Order of counters is the order of cells, in the state log and in
+ClickHouse: append only, and bump STATE_FORMAT when an order changes.
+"""
+
+from typing import Final
+
+from pipeline.metrics.buckets import DAY, LEVEL, Family
+
+LEAVE: Final = Family(
+    "leave",
+    "call",
+    ("queue", "channel"),
+    (
+        "answered", "answered_wait_ms", "answered_ahead_ms", "unqueued",
+        "abandoned", "abandoned_wait_ms", "callbacks_requested", "transferred_out",
+        "flowed_out", "bot_answered", "other_wait_ms",
+    ),
+    ("answered_wait",),
+)  # fmt: skip
+"""Calls by the instant they left a queue. `answered` holds `unqueued` too, with wait 0.
+`answered_ahead_ms`: how much earlier than `enqueued_at` the leg was created (variant
+`created`). `other_wait_ms`: waits of legs that left neither answered by a human nor abandoned.
+"""
+
+COHORT: Final = Family(
+    "cohort",
+    "call",
+    ("queue", "channel"),
+    (
+        "offered", "answered", "answered_wait_ms", "answered_ahead_ms", "abandoned",
+        "abandoned_wait_ms", "callbacks_requested", "transferred_out", "flowed_out",
+        "bot_answered", "other_wait_ms",
+    ),
+    ("answered_wait", "abandoned_wait", "callback_wait"),
+)  # fmt: skip
+"""Calls by the instant they entered a queue, with what became of them."""
+
+WAITING: Final = Family("waiting", "call", ("queue", "channel"), ("legs", "scheduled"), grains=(LEVEL,))
+"""Legs in a queue, or scheduled for one, by `enqueued_at`."""
+
+QUARANTINE: Final = Family("quarantine", "call", ("reason",), ("legs",), grains=(LEVEL,))
+"""Legs whose facts contradict each other, by their first instant."""
+
+LATE: Final = Family("late", "call", ("stream",), ("events", "contributions"), grains=(DAY,))
+"""What came behind a horizon and is not in the numbers, by the day it is dated."""
+
+FAMILIES: Final = {f.name: f for f in (LEAVE, COHORT, WAITING, QUARANTINE, LATE)}
