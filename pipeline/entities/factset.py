@@ -4,23 +4,12 @@ Source: events.md §4. Commutative and idempotent; what the facts mean is read e
 """
 
 from bisect import insort
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-VOIDED: Final = 98
-DELETED: Final = 99
-"""Kinds that every stream has; a stream's own kinds lie below."""
-
-
-class Fact(Struct, array_like=True, gc=False):
-    """What one event says. Streams add their fields. `at` in ms UTC, `name` never 0."""
-
-    name: int
-    kind: int
-    at: int
-
+from pipeline.events.decoding import DELETED, VOIDED, Fact
 
 F = TypeVar("F", bound=Fact)
 F_co = TypeVar("F_co", bound=Fact, covariant=True)
@@ -58,7 +47,7 @@ def is_known(entity: FactSet[F], event: Event[F]) -> bool:
     if event.voids and event.voids not in entity.voids:
         return False
     if fact.kind == VOIDED:
-        return True
+        return entity.touched_at >= fact.at
     if fact.kind == DELETED:
         return entity.deleted_at >= fact.at
     return any(known == fact for known in entity.facts)

@@ -12,15 +12,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from pipeline.events.envelope import (
-    Envelope,
-    Text,
-    envelope_fault,
-    event_name,
-    refusal,
-    tenant_word,
-    word,
-)
+from pipeline.events.decoding import RefusedError, explain
+from pipeline.events.envelope import Envelope, Text, event_name, tenant_word, word
 from pipeline.events.instants import BadTimeError, instant_ms, instant_text
 from pipeline.events.rejects import FUTURE_MS, MAX_EVENT_BYTES, Ignored, Reason, Rejected
 
@@ -174,24 +167,18 @@ def decode(raw: bytes | None, appended_ms: int | None = None) -> CallEvent | Ign
             return event
     except BadTimeError as error:
         return Rejected(Reason.BAD_TIME, str(error))
-    except _RefusedError as error:
+    except RefusedError as error:
         return Rejected(error.reason, str(error))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return _explain(raw, error)
-    return _explain(raw, None)
-
-
-class _RefusedError(ValueError):
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+        return explain(raw, error, PREFIX, TYPES)
+    return explain(raw, None, PREFIX, TYPES)
 
 
 def _event(message: Any) -> CallEvent:
     kind, fill = _MESSAGES[type(message)]
     tenant = tenant_word(message.tenantid)
     if tenant is None:
-        raise _RefusedError(Reason.BAD_TYPE, "tenantid is not 1-64 of A-Za-z0-9_.-")
+        raise RefusedError(Reason.BAD_TYPE, "tenantid is not 1-64 of A-Za-z0-9_.-")
     at = instant_ms(message.time)
     source, data = message.source, message.data
     voids = 0 if message.corrects is None else event_name(source, message.corrects)
@@ -280,25 +267,12 @@ def _about_chain(message: Any, kind: int, tenant: str, at: int, voids: int) -> C
     data = message.data
     initial = data.initial_contact_id or data.contact_id
     if initial is None:
-        raise _RefusedError(Reason.MISSING_FIELD, "data names neither contact_id nor initial_contact_id")
+        raise RefusedError(Reason.MISSING_FIELD, "data names neither contact_id nor initial_contact_id")
     if kind == VOIDED and not voids:
-        raise _RefusedError(Reason.MISSING_FIELD, "voided names no event: corrects is missing")
+        raise RefusedError(Reason.MISSING_FIELD, "voided names no event: corrects is missing")
     fact = CallFact(event_name(message.source, message.id), kind, at)
     arrival = message.timebasis == "arrival"
     return CallEvent(f"{tenant}|{initial}", "", "", fact, voids, arrival)
-
-
-def _explain(raw: bytes, error: Exception | None) -> Ignored | Rejected:
-    """Why the fast decoder refused: the envelope first, then the type, then the data."""
-    parsed = envelope_fault(raw)
-    if isinstance(parsed, Rejected):
-        return parsed
-    name = parsed["type"]
-    if not name.startswith(PREFIX):
-        return Rejected(Reason.WRONG_STREAM, f"type {name[:60]!r} does not belong to {PREFIX}*")
-    if name not in TYPES:
-        return Ignored(name)
-    return refusal(error) if error else Rejected(Reason.NOT_JSON, "not UTF-8")
 
 
 def fact_order(fact: CallFact) -> bytes:

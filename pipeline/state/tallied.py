@@ -7,7 +7,8 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
-from pipeline.entities.factset import DELETED, FactSet, is_known, merge
+from pipeline.entities.factset import FactSet, is_known, merge
+from pipeline.events.decoding import DELETED
 from pipeline.metrics.buckets import Contribution
 from pipeline.metrics.definitions import Definitions
 from pipeline.state.contacts import APPLIED, DUPLICATE, LATE, difference
