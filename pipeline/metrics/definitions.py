@@ -9,12 +9,16 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.metrics.buckets import DEFAULT_BOUNDS_S
+from pipeline.metrics.business import Calendar, read_holidays, read_week
 
 UTC_ZONE: Final = ZoneInfo("UTC")
 STUCK_AFTER_S: Final = 4 * 3600
 N_MIN: Final = 20
-_KNOWN: Final = {"tenants", "thresholds", "stuck_after", "n_min"}
+_KNOWN: Final = {"tenants", "thresholds", "stuck_after", "n_min", "frt_target"}
 _TENANT_KNOWN: Final = {"tz", "business_hours", "holidays", "ticket_groups"}
+
+
+ALWAYS_OPEN: Final = Calendar(UTC_ZONE, None, frozenset())
 
 
 class DefinitionsError(ValueError):
@@ -28,10 +32,14 @@ class Tenant(NamedTuple):
     business_hours: dict[str, list[str]] | None = None
     holidays: tuple[str, ...] = ()
     ticket_groups: tuple[tuple[str, str], ...] = ()
+    calendar: Calendar = ALWAYS_OPEN
 
 
 class Definitions(NamedTuple):
-    """Everything declared. `bounds_ms` are the histogram bounds every threshold must be among."""
+    """Everything declared. `bounds_ms` are the histogram bounds every threshold must be among.
+
+    `frt_target_ms` 0: no target for first responses is declared.
+    """
 
     tenants: dict[str, Tenant]
     bounds_ms: tuple[int, ...]
@@ -39,24 +47,31 @@ class Definitions(NamedTuple):
     n_min: int
     fingerprint: str
     state_fingerprint: str
+    frt_target_ms: int = 0
 
     def zone(self, tenant: str) -> ZoneInfo:
         """The tenant's time zone."""
         known = self.tenants.get(tenant)
         return known.zone if known else UTC_ZONE
 
+    def calendar(self, tenant: str) -> Calendar:
+        """The tenant's business hours; open all hours unless declared."""
+        known = self.tenants.get(tenant)
+        return known.calendar if known else ALWAYS_OPEN
+
 
 def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Definitions:
     """Read a table; `thresholds_s` are further bounds a reader asks for. Raises DefinitionsError.
 
-    `state_fingerprint` covers what is baked into stored buckets (bounds and time zones): another
-    one means another state format (architecture.md §2, Refuse).
+    `state_fingerprint` covers what is baked into stored buckets (bounds, time zones, business hours
+    and holidays): another one means another state format (architecture.md §2, Refuse).
     """
     faults = [f"{key}: unknown; known are {sorted(_KNOWN)}" for key in table if key not in _KNOWN]
     tenants = _tenants(table.get("tenants", {}), faults)
     bounds_ms = _bounds(table.get("thresholds", []), thresholds_s, faults)
     stuck_after = _positive(table.get("stuck_after", STUCK_AFTER_S), "stuck_after", faults)
     n_min = _positive(table.get("n_min", N_MIN), "n_min", faults)
+    frt_target = _positive(table["frt_target"], "frt_target", faults) if "frt_target" in table else 0
     if faults:
         raise DefinitionsError("; ".join(faults))
     zones = {name: str(tenant.zone) for name, tenant in tenants.items() if str(tenant.zone) != "UTC"}
@@ -66,7 +81,8 @@ def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Defi
         int(stuck_after * 1000),
         int(n_min),
         _hash(table),
-        _hash({"bounds_ms": bounds_ms, "zones": zones}),
+        _hash({"bounds_ms": bounds_ms, "zones": zones, **_calendars(tenants)}),
+        round(frt_target * 1000),
     )
 
 
@@ -93,12 +109,24 @@ def _tenant(name: str, entry: Any, faults: list[str]) -> Tenant:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         faults.append(f"{place}.tz: {entry.get('tz')!r} is no IANA time zone, e.g. Europe/Bucharest")
     groups = entry.get("ticket_groups", {})
+    week = read_week(entry.get("business_hours"), f"{place}.business_hours", faults)
+    holidays = read_holidays(entry.get("holidays", []), f"{place}.holidays", faults)
     return Tenant(
         zone,
         entry.get("business_hours"),
-        tuple(str(day) for day in entry.get("holidays", ())),
+        tuple(sorted(str(day) for day in holidays)),
         tuple(sorted(groups.items())) if isinstance(groups, dict) else (),
+        Calendar(zone, week, holidays),
     )
+
+
+def _calendars(tenants: dict[str, Tenant]) -> dict[str, Any]:
+    closed = {
+        name: [tenant.business_hours, sorted(tenant.holidays)]
+        for name, tenant in tenants.items()
+        if not tenant.calendar.is_always_open
+    }
+    return {"calendars": closed} if closed else {}
 
 
 def _bounds(declared: Any, asked: tuple[float, ...], faults: list[str]) -> tuple[int, ...]:
