@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 from msgspec import Struct
 
-from pipeline.events.decoding import DELETED, VOIDED, Fact
+from pipeline.events.decoding import DELETED, PASSING, VOIDED, Fact
 
 F = TypeVar("F", bound=Fact)
 F_co = TypeVar("F_co", bound=Fact, covariant=True)
@@ -46,7 +46,7 @@ def is_known(entity: FactSet[F], event: Event[F]) -> bool:
     fact = event.fact
     if event.voids and event.voids not in entity.voids:
         return False
-    if fact.kind == VOIDED:
+    if fact.kind in {PASSING, VOIDED}:
         return entity.touched_at >= fact.at
     if fact.kind == DELETED:
         return entity.deleted_at >= fact.at
@@ -63,7 +63,7 @@ def merge(entity: FactSet[F], event: Event[F]) -> None:
     if fact.kind == DELETED:
         entity.deleted_at = max(entity.deleted_at, fact.at)
         entity.facts = []
-    elif fact.kind != VOIDED and not entity.deleted_at and fact.name not in entity.voids:
+    elif fact.kind < PASSING and not entity.deleted_at and fact.name not in entity.voids:
         _insert(entity, fact)
 
 

@@ -18,6 +18,8 @@ from pipeline.events.envelope import Envelope, envelope_fault, event_name, refus
 from pipeline.events.instants import BadTimeError, instant_ms
 from pipeline.events.rejects import FUTURE_MS, MAX_EVENT_BYTES, Ignored, Reason, Rejected
 
+PASSING: Final = 97
+"""A kind that no entity keeps: it states something of the hour that no number is made of."""
 VOIDED: Final = 98
 DELETED: Final = 99
 """Kinds that every stream has; a stream's own kinds lie below."""
@@ -39,8 +41,8 @@ class Fact(Struct, array_like=True, gc=False):
 class FactEvent(Struct, gc=False):
     """One accepted event. `key` is the entity: `tenant|…`; `fact` is of the stream's type.
 
-    `voids` is the name of the event it corrects (0: none). A fact of kind VOIDED or DELETED is a
-    plain Fact and says nothing more.
+    `voids` is the name of the event it corrects (0: none). A fact of kind PASSING, VOIDED or DELETED
+    is a plain Fact and says nothing more.
     """
 
     key: str
@@ -60,7 +62,7 @@ class RefusedError(ValueError):
 class Shape(NamedTuple):
     """One `<what>`: the struct of its `data`, and how a fact is made of (name, at, message).
 
-    `make` None: VOIDED or DELETED. It may raise RefusedError and BadTimeError.
+    `make` None: PASSING, VOIDED or DELETED. It may raise RefusedError and BadTimeError.
     """
 
     kind: int

@@ -19,12 +19,16 @@ MAX_EVENT_BYTES = 65_536
 
 # `future` compares with the broker's append time, which no file has.
 REASONS = ("not_json", "not_cloudevent", "missing_field", "bad_type", "bad_time", "too_large", "wrong_stream")
-# What a schema cannot say: a size in bytes, a calendar, an instant compared across offsets.
+# What a schema cannot say: a size in bytes, a calendar, an instant across offsets, a field compared with another.
 BEYOND_A_SCHEMA = {
     "too_large_by_one_byte_of_padding",
     "too_large_unknown_field",
     "bad_time_thirtieth_of_february",
     "bad_time_taken_outside_by_its_offset",
+    "bad_type_score_above_its_scale",
+    "bad_type_score_below_its_scale",
+    "bad_type_scale_of_one_point",
+    "bad_type_scale_upside_down",
 }
 TOPIC_FIELDS = {
     "name": str,
