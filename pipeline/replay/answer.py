@@ -76,7 +76,7 @@ def _parts(
         if question.dims.get("tenant", tenant) != tenant:
             continue
         seen = entity if question.at is None else kind.as_of(entity, question.at)
-        for part in kind.contributions(seen, definitions):
+        for part in kind.contributions(seen, definitions, tenant):
             if part[0] == family and all(part[1][index] == value for index, value in wanted):
                 yield tenant, part
 

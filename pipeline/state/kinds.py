@@ -50,12 +50,14 @@ class Entities(Protocol):
 
 
 class Kind(NamedTuple):
-    """One stream. `entity` is the type the state log holds; `as_of` cuts an entity at an instant."""
+    """One stream. `entity` is the type the state log holds; `as_of` cuts an entity at an instant;
+    `contributions` are of (entity, what is declared, tenant).
+    """
 
     stream: str
     decode: Callable[[bytes | None, int | None], Event | Ignored | Rejected]
     entity: type
-    contributions: Callable[[Any, Definitions], list[Contribution]]
+    contributions: Callable[[Any, Definitions, str], list[Contribution]]
     as_of: Callable[[Any, int], Any]
     make: Callable[[Ledger, Definitions, Horizons], Entities]
 
@@ -64,7 +66,7 @@ CALL = Kind(
     "call",
     call.decode,
     Chain,
-    lambda chain, definitions: call_contributions(chain, definitions.bounds_ms),
+    lambda chain, definitions, _: call_contributions(chain, definitions.bounds_ms),
     chain_as_of,
     lambda ledger, definitions, horizons: Contacts(ledger, definitions.bounds_ms, horizons),
 )

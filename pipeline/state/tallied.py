@@ -17,13 +17,14 @@ from pipeline.state.retention import NEVER_MS
 
 
 class Tally(NamedTuple):
-    """What is particular to a stream. `due_at` None: its entities never leave.
+    """What is particular to a stream. `due_at` None: its entities never leave. `contributions` of
+    (entity, what is declared, tenant): the tenant's zone and calendar may decide.
 
     `late_ms`: an event so far behind the watermark whose entity is unknown is not applied.
     """
 
     stream: str
-    contributions: Callable[[Any, Definitions], list[Contribution]]
+    contributions: Callable[[Any, Definitions, str], list[Contribution]]
     due_at: Callable[[Any], int] | None = None
     late_ms: int = NEVER_MS
 
@@ -53,9 +54,9 @@ class Tallied:
         elif is_known(entity, event):
             return DUPLICATE
         self.changed.add(key)
-        before = self._tally.contributions(entity, self._definitions)
+        before = self._count(key, entity)
         merge(entity, event)
-        after = self._tally.contributions(entity, self._definitions)
+        after = self._count(key, entity)
         removed, added = difference(before, after)
         cause = "deleted" if event.fact.kind == DELETED else "corrected" if event.voids else ""
         tenant = _tenant(key)
@@ -65,6 +66,9 @@ class Tallied:
             self._ledger.post_late(tenant, self._tally.stream, at, 1)
         self._set_alarm(key, entity)
         return APPLIED
+
+    def _count(self, key: str, entity: FactSet[Any]) -> list[Contribution]:
+        return self._tally.contributions(entity, self._definitions, _tenant(key))
 
     def _set_alarm(self, key: str, entity: FactSet[Any]) -> None:
         if self._tally.due_at is not None:
@@ -86,7 +90,7 @@ class Tallied:
 
     def _leave(self, key: str, entity: FactSet[Any], watermark: int) -> None:
         """What is counted stays counted, what is a level goes."""
-        parts = self._tally.contributions(entity, self._definitions)
+        parts = self._count(key, entity)
         self._ledger.post_levels(_tenant(key), parts, -1, watermark)
         del self.by_key[key]
         if key in self.changed:
@@ -96,7 +100,7 @@ class Tallied:
     def restore(self, watermark: int) -> None:
         """After loading entities from the state log: levels and alarms follow from them."""
         for key, entity in self.by_key.items():
-            parts = self._tally.contributions(entity, self._definitions)
+            parts = self._count(key, entity)
             self._ledger.post_levels(_tenant(key), parts, 1, watermark)
             self._set_alarm(key, entity)
         self._ledger.changed.clear()
