@@ -14,7 +14,8 @@ from pipeline.metrics.business import Calendar, read_holidays, read_week
 UTC_ZONE: Final = ZoneInfo("UTC")
 STUCK_AFTER_S: Final = 4 * 3600
 N_MIN: Final = 20
-_KNOWN: Final = {"tenants", "thresholds", "stuck_after", "n_min", "frt_target"}
+_KNOWN: Final = {"tenants", "thresholds", "stuck_after", "n_min", "frt_target", "recognition", "margin"}
+RECOGNITIONS: Final = ("effective", "event", "scheduled")
 _TENANT_KNOWN: Final = {"tz", "business_hours", "holidays", "ticket_groups"}
 
 
@@ -38,7 +39,8 @@ class Tenant(NamedTuple):
 class Definitions(NamedTuple):
     """Everything declared. `bounds_ms` are the histogram bounds every threshold must be among.
 
-    `frt_target_ms` 0: no target for first responses is declared.
+    `frt_target_ms` 0: no target for first responses is declared. `recognition`: when a cancel counts.
+    `margin`: share of revenue kept after its cost, for `clv_predictive`.
     """
 
     tenants: dict[str, Tenant]
@@ -48,6 +50,8 @@ class Definitions(NamedTuple):
     fingerprint: str
     state_fingerprint: str
     frt_target_ms: int = 0
+    recognition: str = RECOGNITIONS[0]
+    margin: float = 1.0
 
     def zone(self, tenant: str) -> ZoneInfo:
         """The tenant's time zone."""
@@ -63,8 +67,8 @@ class Definitions(NamedTuple):
 def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Definitions:
     """Read a table; `thresholds_s` are further bounds a reader asks for. Raises DefinitionsError.
 
-    `state_fingerprint` covers what is baked into stored buckets (bounds, time zones, business hours
-    and holidays): another one means another state format (architecture.md §2, Refuse).
+    `state_fingerprint` covers what is baked into stored buckets (bounds, time zones, business hours,
+    holidays, recognition): another one means another state format (architecture.md §2, Refuse).
     """
     faults = [f"{key}: unknown; known are {sorted(_KNOWN)}" for key in table if key not in _KNOWN]
     tenants = _tenants(table.get("tenants", {}), faults)
@@ -72,8 +76,13 @@ def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Defi
     stuck_after = _positive(table.get("stuck_after", STUCK_AFTER_S), "stuck_after", faults)
     n_min = _positive(table.get("n_min", N_MIN), "n_min", faults)
     frt_target = _positive(table["frt_target"], "frt_target", faults) if "frt_target" in table else 0
+    margin = _positive(table.get("margin", 1), "margin", faults)
+    recognition = table.get("recognition", RECOGNITIONS[0])
+    if recognition not in RECOGNITIONS:
+        faults.append(f"recognition: {recognition!r}; known are {', '.join(RECOGNITIONS)}")
     if faults:
         raise DefinitionsError("; ".join(faults))
+    baked = {} if recognition == RECOGNITIONS[0] else {"recognition": recognition}
     zones = {name: str(tenant.zone) for name, tenant in tenants.items() if str(tenant.zone) != "UTC"}
     return Definitions(
         tenants,
@@ -81,8 +90,10 @@ def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Defi
         int(stuck_after * 1000),
         int(n_min),
         _hash(table),
-        _hash({"bounds_ms": bounds_ms, "zones": zones, **_calendars(tenants)}),
+        _hash({"bounds_ms": bounds_ms, "zones": zones, **_calendars(tenants), **baked}),
         round(frt_target * 1000),
+        recognition,
+        margin,
     )
 
 
