@@ -250,7 +250,8 @@ def service_level(asked: Asked) -> Answer:
 
 def handle_time(asked: Asked) -> Answer:
     over = [leg for leg in asked.sound() if leg.outcome == "answered" and leg.ended is not None]
-    return _mean([leg.ended - leg.talk for leg in over if asked.start <= leg.ended < asked.end])
+    over = [leg for leg in over if asked.start <= leg.ended < asked.end]
+    return _mean([max(0, leg.ended - leg.talk) for leg in over])
 
 
 def _waiting(asked: Asked, now: int) -> list[int]:

@@ -12,12 +12,11 @@ from tests import oracle
 
 PATHS = sorted((Path(__file__).parent / "cases").glob("*.json"))
 CASES = {path.stem: json.loads(path.read_text()) for path in PATHS}
-WHOLE = ["A5", "A6"]
+WHOLE = ["A1", "A5", "A6"]
 
 # Of each case that cannot be answered yet: what is missing. This list must shrink; a metric or stream
 # that exists must be taken out of it.
 MISSING_METRICS = {
-    "asa_customer", "callback_kept", "callback_wait",
     "frt", "frt_business", "frt_overdue", "nrt", "resolution", "resolutions", "solve_events", "reopen_rate",
     "one_touch", "backlog", "custom_work_share",
     "csat", "csat_response_rate", "csat_commented", "nps", "promoters", "passives", "detractors",

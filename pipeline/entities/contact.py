@@ -15,13 +15,15 @@ from pipeline.events.call import DELETED, VOIDED, CallEvent, CallFact, fact_orde
 class Leg(Struct, array_like=True, gc=False):
     """One stay in one queue. `facts` are sorted by (at, name) and hold no void ones.
 
-    `is_stale` is set by the partition's clock when the leg has been open for too long.
+    `is_stale` is set by the partition's clock when the leg has been open for too long. `is_first`:
+    the leg is the initial contact's own, without which the chain is partial (events.md §3).
     """
 
     contact: str
     leg: str
     facts: list[CallFact]
     is_stale: bool = False
+    is_first: bool = False
 
 
 class Chain(Struct, array_like=True, gc=False):
@@ -84,7 +86,8 @@ def place_of(chain: Chain, event: CallEvent) -> Leg | Known | None:
 
 
 def _new_leg(chain: Chain, event: CallEvent) -> Leg:
-    leg = Leg(event.contact, event.leg, [])
+    contact = event.contact
+    leg = Leg(contact, event.leg, [], is_first=event.key.partition("|")[2] == contact)
     if chain.legs:
         insort(chain.legs, leg, key=_leg_place)
     else:
@@ -168,7 +171,7 @@ def _outranks(event: CallEvent, leg: Leg, known: CallFact) -> bool:
 def as_of(chain: Chain, at: int) -> Chain:
     """The chain as its facts dated at or before `at` tell it. Voids are knowledge, not dated."""
     legs = [
-        Leg(leg.contact, leg.leg, [fact for fact in leg.facts if fact.at <= at], leg.is_stale)
+        Leg(leg.contact, leg.leg, [fact for fact in leg.facts if fact.at <= at], leg.is_stale, leg.is_first)
         for leg in chain.legs
     ]
     return Chain(legs, chain.voids, chain.deleted_at, chain.touched_at)

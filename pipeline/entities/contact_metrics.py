@@ -5,11 +5,12 @@ Source: metrics.md §2. A contradictory leg contributes to no metric but `quaran
 
 from typing import Final
 
+from pipeline.entities.chain_metrics import chain_contributions
 from pipeline.entities.contact import Chain, Leg
 from pipeline.entities.stay import BOT_ANSWERED, Stay, read_leg
 from pipeline.events.call import ABANDONED, ANSWERED, CALLBACK_REQUESTED, FLOWED_OUT, TRANSFERRED
 from pipeline.metrics.buckets import Contribution, bin_of
-from pipeline.metrics.families import COHORT, LEAVE
+from pipeline.metrics.families import COHORT, HANDLE, LEAVE
 
 _L: Final = {name: LEAVE.cell(name) for name in LEAVE.counters}
 _C: Final = {name: COHORT.cell(name) for name in COHORT.counters}
@@ -30,8 +31,10 @@ _C_ANSWERED, _C_WAIT, _C_AHEAD = _C["answered"], _C["answered_wait_ms"], _C["ans
 
 
 def contributions(chain: Chain, bounds_ms: tuple[int, ...]) -> list[Contribution]:
-    """Everything the chain adds, leg by leg."""
-    return [part for leg in chain.legs for part in leg_contributions(leg, bounds_ms)]
+    """Everything the chain adds, leg by leg, then what it adds as a whole."""
+    readings = [(leg, read_leg(leg)) for leg in chain.legs]
+    parts = [part for leg, stay in readings for part in stay_contributions(leg, stay, bounds_ms)]
+    return parts + chain_contributions(readings)
 
 
 def leg_contributions(leg: Leg, bounds_ms: tuple[int, ...]) -> list[Contribution]:
@@ -54,7 +57,17 @@ def stay_contributions(leg: Leg, stay: Stay | None, bounds_ms: tuple[int, ...]) 
     if stay.was_in_queue:
         parts.append(_offered(stay, dims))
         parts.append(_cohort_outcome(stay, dims, bounds_ms))
-    return parts
+    return parts + handled(stay) if stay.ended else parts
+
+
+def handled(stay: Stay) -> list[Contribution]:
+    """Talk to end of a leg answered by a human; a leg that ended before it talked has handled 0."""
+    ended, answered = stay.ended, stay.answered
+    if ended is None or answered is None or stay.outcome != ANSWERED or not stay.is_counted:
+        return []
+    talk_at = answered.at if answered.instant is None else answered.instant
+    cells = (0, 1, 1, ended.at - talk_at) if ended.at > talk_at else (0, 1)
+    return [(HANDLE.name, (stay.queue, stay.channel), ended.at, cells)]
 
 
 def _counts_as_left(stay: Stay) -> bool:

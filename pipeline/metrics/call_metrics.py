@@ -2,12 +2,23 @@
 
 from typing import Any, Final
 
-from pipeline.metrics import calls
+from pipeline.metrics import calls, chains, percentiles, service_level
 from pipeline.metrics.metric import Metric
 
 
 def _by_leave(name: str, unit: str, text: str, window: Any, **more: Any) -> Metric:
     return Metric(name, unit, text, ("leave", "cohort"), parameters=("by",), window=window, **more)
+
+
+def _percentile(percent: int) -> Metric:
+    return _by_leave(
+        f"asa_p{percent}",
+        "seconds",
+        f"Wait that {percent} % of the legs answered by a human did not exceed: exact (nearest rank) from"
+        " facts; the board is linear inside a bucket of waits, whose bounds are low and high.",
+        percentiles.binned_wait(percent),
+        exact=percentiles.exact_wait(percent),
+    )
 
 
 def _level(name: str, unit: str, text: str, level: Any, family: str = "waiting") -> Metric:
@@ -80,6 +91,49 @@ METRICS: Final = (
         ("cohort",),
         parameters=("S",),
         window=calls.abandon_rate,
+    ),
+    Metric(
+        "service_level",
+        "ratio",
+        "Of the legs that entered the queue: answered by a human within X seconds, over what the"
+        " definition counts.",
+        ("cohort",),
+        variants=tuple(service_level.BASES),
+        parameters=service_level.PARAMETERS,
+        window=service_level.service_level,
+        maturity=service_level.maturity_ms,
+        fault=service_level.fault_of,
+    ),
+    *(_percentile(percent) for percent in (50, 90, 99)),
+    Metric(
+        "asa_customer",
+        "seconds",
+        "Mean time from a customer's first enqueue to the talk with a human, over all legs of the contact,"
+        " by path: direct, transfer or callback.",
+        ("customer",),
+        window=chains.asa_customer,
+    ),
+    Metric(
+        "callback_kept",
+        "ratio",
+        "Of the contacts that requested a callback: those that reached a human at or after the request.",
+        ("callback",),
+        window=chains.callback_kept,
+    ),
+    Metric(
+        "callback_wait",
+        "seconds",
+        "Mean time from a contact's first callback request to the talk.",
+        ("callback",),
+        window=chains.callback_wait,
+    ),
+    Metric(
+        "handle_time",
+        "seconds",
+        "Mean time from talk to end of legs answered by a human, by end. Context only, never a target:"
+        " capping it is how service gets worse.",
+        ("handle",),
+        window=chains.handle_time,
     ),
     _level("in_queue", "count", "Legs waiting in the queue now.", calls.in_queue),
     _level(

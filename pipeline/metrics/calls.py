@@ -29,60 +29,62 @@ class ThresholdError(ValueError):
     """A threshold that is no histogram bound; the message says how to declare it."""
 
 
-def _family(definition: Mapping[str, Any]) -> Family:
+def family_asked(definition: Mapping[str, Any]) -> Family:
+    """By leave, or of the cohort that entered the queue."""
     return COHORT if definition.get("by") == "enqueue" else LEAVE
 
 
-def _get(cells: Cells, family: Family, *names: str) -> int:
+def total(cells: Cells, family: Family, *names: str) -> int:
+    """The sum of counters."""
     return sum(cells.get(family.cell(name), 0) for name in names)
 
 
 def asa_queue(cells: Cells, definition: Mapping[str, Any], _: Definitions) -> Number:
     """Σ wait / n over legs answered by a human (`created`: from the leg's creation)."""
-    family = _family(definition)
-    total = _get(cells, family, "answered_wait_ms")
+    family = family_asked(definition)
+    waited = total(cells, family, "answered_wait_ms")
     if definition.get("name") == "created":
-        total += _get(cells, family, "answered_ahead_ms")
-    return mean_seconds(total, _get(cells, family, "answered"))
+        waited += total(cells, family, "answered_ahead_ms")
+    return mean_seconds(waited, total(cells, family, "answered"))
 
 
 def wait_all(cells: Cells, definition: Mapping[str, Any], _: Definitions) -> Number:
     """Mean wait of all queued legs that left, whatever the outcome."""
-    family = _family(definition)
-    n = _get(cells, family, *OUTCOMES)
+    family = family_asked(definition)
+    n = total(cells, family, *OUTCOMES)
     if family is LEAVE:
-        n -= _get(cells, family, "unqueued")
+        n -= total(cells, family, "unqueued")
     names = ("answered_wait_ms", "abandoned_wait_ms", "other_wait_ms")
-    return mean_seconds(_get(cells, family, *names), n)
+    return mean_seconds(total(cells, family, *names), n)
 
 
 def wait_abandoned(cells: Cells, definition: Mapping[str, Any], _: Definitions) -> Number:
     """Mean wait of abandoned legs."""
-    family = _family(definition)
-    return mean_seconds(_get(cells, family, "abandoned_wait_ms"), _get(cells, family, "abandoned"))
+    family = family_asked(definition)
+    return mean_seconds(total(cells, family, "abandoned_wait_ms"), total(cells, family, "abandoned"))
 
 
 def counter(name: str) -> Callable[[Cells, Mapping[str, Any], Definitions], Number]:
     """A count of one outcome, by leave or by enqueue."""
 
     def read(cells: Cells, definition: Mapping[str, Any], _: Definitions) -> Number:
-        return count(_get(cells, _family(definition), name))
+        return count(total(cells, family_asked(definition), name))
 
     return read
 
 
 def offered(cells: Cells, _definition: Mapping[str, Any], _: Definitions) -> Number:
     """Legs that entered the queue."""
-    return count(_get(cells, COHORT, "offered"))
+    return count(total(cells, COHORT, "offered"))
 
 
 def abandon_rate(cells: Cells, definition: Mapping[str, Any], definitions: Definitions) -> Number:
     """Of the enqueue cohort: abandoned with wait > S / offered."""
-    short = _at_most(cells, "abandoned_wait", definition.get("S", SHORT_ABANDON_S), definitions)
-    return proportion(_get(cells, COHORT, "abandoned") - short, _get(cells, COHORT, "offered"))
+    short = at_most(cells, "abandoned_wait", definition.get("S", SHORT_ABANDON_S), definitions)
+    return proportion(total(cells, COHORT, "abandoned") - short, total(cells, COHORT, "offered"))
 
 
-def _at_most(cells: Cells, histogram: str, seconds: float, definitions: Definitions) -> int:
+def at_most(cells: Cells, histogram: str, seconds: float, definitions: Definitions) -> int:
     """How many waits of the cohort are ≤ a threshold, which must be a bound."""
     bounds = definitions.bounds_ms
     bound = round(seconds * 1000)

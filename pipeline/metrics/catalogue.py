@@ -12,6 +12,7 @@ from pipeline.metrics.buckets import Cells, LevelValue
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.metric import Definition, DefinitionError, Metric
 from pipeline.metrics.numbers import Number
+from pipeline.metrics.parameters import fault_of
 
 __all__ = ["METRICS", "Definition", "DefinitionError", "Metric"]
 
@@ -38,8 +39,9 @@ def definition_of(metric: Metric, asked: str | Mapping[str, Any] | None) -> Defi
     if unknown:
         known = ", ".join(metric.parameters) or "none"
         raise DefinitionError(f"{metric.name} has no parameter {unknown[0]!r}; known are {known}")
-    if table.get("by", "leave") not in {"leave", "enqueue"}:
-        raise DefinitionError(f'by: {table["by"]!r}; known are "leave" and "enqueue"')
+    fault = fault_of(table) or (metric.fault(table) if metric.fault else "")
+    if fault:
+        raise DefinitionError(f"{metric.name}: {fault}")
     return table
 
 

@@ -37,6 +37,19 @@ COHORT: Final = Family(
 )  # fmt: skip
 """Calls by the instant they entered a queue, with what became of them."""
 
+CUSTOMER: Final = Family("customer", "call", ("queue", "channel", "path"), ("answered", "wait_ms"))
+"""Chains by the instant of their first human answer; queue and channel are the answering leg's.
+`wait_ms`: first enqueue → talk. `path`: direct, transfer or callback.
+"""
+
+CALLBACK: Final = Family("callback", "call", ("queue", "channel"), ("requested", "kept", "wait_ms"))
+"""Chains by the instant of their first callback request, under the leg that requested it. `kept`: a
+human answered at or after it; `wait_ms`: from the request to that talk.
+"""
+
+HANDLE: Final = Family("handle", "call", ("queue", "channel"), ("ended", "handle_ms"))
+"""Legs answered by a human, by the instant they ended."""
+
 WAITING: Final = Family("waiting", "call", ("queue", "channel"), ("legs", "scheduled"), grains=(LEVEL,))
 """Legs in a queue, or scheduled for one, by `enqueued_at`."""
 
@@ -46,4 +59,4 @@ QUARANTINE: Final = Family("quarantine", "call", ("reason",), ("legs",), grains=
 LATE: Final = Family("late", "call", ("stream",), ("events", "contributions"), grains=(DAY,))
 """What came behind a horizon and is not in the numbers, by the day it is dated."""
 
-FAMILIES: Final = {f.name: f for f in (LEAVE, COHORT, WAITING, QUARANTINE, LATE)}
+FAMILIES: Final = {f.name: f for f in (LEAVE, COHORT, CUSTOMER, CALLBACK, HANDLE, WAITING, QUARANTINE, LATE)}

@@ -24,7 +24,10 @@ class Metric(NamedTuple):
     A window metric reads one of `families` (`leave` unless the definition says by enqueue);
     a level metric reads level values at an instant. `variants` lists the named definitions,
     the default first. A joint metric compares states of the entities of `joint_stream`; its formula
-    stands in pipeline/replay/joint.py, its live projection in the stream's step families.
+    stands in pipeline/replay/joint.py, its live projection in the stream's step families. `exact`
+    answers from the cells of single entities where facts are at hand. `maturity`: in windows that end
+    at now only 10-second buckets that end at or before now − so many ms count. `fault` says what is
+    wrong with parameters that are sound one by one, '' = nothing.
     """
 
     name: str
@@ -37,6 +40,9 @@ class Metric(NamedTuple):
     joint_stream: str = ""
     joint_dims: tuple[str, ...] = ()
     level: Callable[[Iterable[LevelValue], int, Definitions], Number] | None = None
+    exact: Callable[[Iterable[tuple[int, ...]], Definition], Number] | None = None
+    maturity: Callable[[Definition], int] | None = None
+    fault: Callable[[Definition], str] | None = None
 
     @property
     def stream(self) -> str:

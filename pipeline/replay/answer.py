@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from pipeline.metrics.buckets import Cells, Contribution, LevelValue, add
 from pipeline.metrics.catalogue import (
+    Definition,
     DefinitionError,
     Metric,
     definition_of,
@@ -20,12 +21,15 @@ from pipeline.metrics.catalogue import (
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import FAMILIES
 from pipeline.metrics.numbers import Number
+from pipeline.metrics.parameters import is_seconds
 from pipeline.metrics.windows import (
     BUCKET_MS,
+    floor_bucket,
 )
 from pipeline.replay.joint import JOINT
 from pipeline.replay.question import Question, window_of
 from pipeline.state.kinds import KINDS
+from pipeline.state.retention import NEVER_MS
 
 Population: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Entities by key, by stream."""
@@ -42,12 +46,26 @@ def answer(population: Population, question: Question, definitions: Definitions)
         return _level(population, question, metric, definitions)
     family = family_of(metric, definition)
     window_of(question, "", definitions)  # a question wrongly asked is refused also where nothing happened
-    cells: Cells = {}
+    ripe = _ripe_before(metric, question, definition)
+    found = []
     for tenant, part in _parts(population, question, family, definitions):
         window = window_of(question, tenant, definitions)
-        if window.start <= part[2] < window.end:
-            add(cells, part[3], 1)
+        if window.start <= part[2] < min(window.end, ripe):
+            found.append(part[3])
+    if metric.exact is not None:
+        return metric.exact(found, definition)
+    cells: Cells = {}
+    for amounts in found:
+        add(cells, amounts, 1)
     return read_window(metric, cells, definition, definitions)
+
+
+def _ripe_before(metric: Metric, question: Question, definition: Definition) -> int:
+    """In a window that ends at now: where the buckets begin that still have time. Else: never."""
+    maturity = metric.maturity(definition) if metric.maturity else 0
+    if question.at is None or question.span is not None or not maturity:
+        return NEVER_MS
+    return floor_bucket(question.at - maturity)
 
 
 def _level(population: Population, question: Question, metric: Metric, definitions: Definitions) -> Number:
@@ -87,8 +105,6 @@ def thresholds_of(definitions: Iterable[object]) -> tuple[float, ...]:
     for definition in definitions:
         if isinstance(definition, Mapping):
             found |= {
-                float(value)
-                for name, value in definition.items()
-                if name in {"X", "S"} and isinstance(value, int | float) and value > 0
+                float(value) for name, value in definition.items() if name in {"X", "S"} and is_seconds(value)
             }
     return tuple(sorted(found))

@@ -5,6 +5,7 @@ Source: architecture.md §2 (horizons, late) and §3. The only clock is the wate
 
 from heapq import heappop, heappush
 
+from pipeline.entities.chain_metrics import around
 from pipeline.entities.contact import (
     KNOWN,
     Chain,
@@ -18,6 +19,7 @@ from pipeline.entities.contact import (
 )
 from pipeline.entities.contact_metrics import (
     contributions,
+    handled,
     leg_contributions,
     stay_contributions,
 )
@@ -71,6 +73,8 @@ class Contacts:
         chain = self.chains.get(key)
         if chain is None:
             if fact.at <= watermark - self._horizons.contact_ms:
+                if fact.kind == DELETED:
+                    return self._erase_unknown(key, event, watermark)
                 self._ledger.post_late(_tenant(key), STREAM, fact.at, 0)
                 return LATE
             chain = self.chains[key] = new_chain()
@@ -85,11 +89,29 @@ class Contacts:
         insert(leg, fact)
         stay = read_leg(leg)
         before = self._before(leg, stay, fact)
-        if before is not None:
-            after = stay_contributions(leg, stay, self._bounds_ms)
-            self._post(key, before, after, "", watermark, fact.at)
+        if before is not None or len(leg.facts) == 1:
+            # A first fact may end that the chain was partial, whatever it says.
+            chain_before, chain_after = around(chain, leg, stay, fact)
+            after = stay_contributions(leg, stay, self._bounds_ms) + chain_after
+            self._post(key, (before or []) + chain_before, after, "", watermark, fact.at)
+        elif stay is not None and stay.ended is fact:
+            self._post(key, [], handled(stay), "", watermark, fact.at)
         if fact.at < watermark:
             self._set_alarm(key, chain, watermark)
+        return APPLIED
+
+    def _erase_unknown(self, key: str, event: CallEvent, watermark: int) -> str:
+        """Leave a tombstone of a chain that is gone or was never known: the sink erases by it.
+
+        What the chain had counted stays, counted as late. The tombstone dates from the watermark,
+        or it would leave at once and let what is sent again count.
+        """
+        chain = self.chains[key] = new_chain()
+        merge(chain, event)
+        chain.touched_at = max(chain.touched_at, watermark)
+        self.changed.add(key)
+        self._ring_at(watermark + self._look_ms, key)
+        self._ledger.post_late(_tenant(key), STREAM, event.fact.at, 1)
         return APPLIED
 
     def _apply_general(self, key: str, chain: Chain, event: CallEvent, watermark: int) -> str:
@@ -103,8 +125,8 @@ class Contacts:
     def _before(self, leg: Leg, stay: Stay | None, fact: CallFact) -> list[Contribution] | None:
         """What the leg counted before `fact`, or None when `fact` cannot change what it counts.
 
-        A leg that has left is not changed by its end; a leg of which only the menu was known
-        counted nothing. What was known before is `facts` without `fact`, which may stand anywhere.
+        A leg that has left is not changed by its end, but for `handled`; a leg of which only the menu was
+        known counted nothing. What was known before is `facts` without `fact`, which may stand anywhere.
         """
         facts = leg.facts
         first = facts[0]
@@ -119,13 +141,14 @@ class Contacts:
             and stay.outcome
             and not stay.contradiction
             and stay.left_at != fact.at
+            # Else an earlier end takes the place of the one `handle_time` was counted by.
+            and (stay.ended is not fact or facts[-1] is fact)
             # Else the end is the first to state what the leg is.
             and (first.channel or not fact.channel)
             and (first.direction or not fact.direction)
         ):
             return None
-        others = Leg(leg.contact, leg.leg, [each for each in facts if each is not fact])
-        others.is_stale = leg.is_stale
+        others = Leg(leg.contact, leg.leg, [each for each in facts if each is not fact], leg.is_stale)
         return leg_contributions(others, self._bounds_ms)
 
     def _merge(self, key: str, chain: Chain, event: CallEvent, watermark: int) -> None:

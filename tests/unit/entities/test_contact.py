@@ -174,8 +174,8 @@ def test_same_id_at_the_same_time_with_greater_data_replaces():
 def test_same_id_in_another_leg_leaves_the_first_leg_without_it():
     told = [call("queued", 0, id="1", leg="a"), call("queued", 1, id="1", leg="b")]
     assert merged(told).legs == [
-        Leg("c", "a", []),
-        Leg("c", "b", [told[1].fact]),
+        Leg("c", "a", [], is_first=True),
+        Leg("c", "b", [told[1].fact], is_first=True),
     ]
 
 

@@ -112,4 +112,4 @@ def test_question_that_cannot_be_answered_says_how_to_ask(metric, more, told):
 
 def test_thresholds_are_those_the_definitions_name():
     asked = [None, "strict", {"name": "genesys", "X": 30, "S": 7}, {"X": 30.0, "flowouts": True}, {"S": 0}]
-    assert thresholds_of(asked) == (7.0, 30.0)
+    assert thresholds_of(asked) == (0.0, 7.0, 30.0)

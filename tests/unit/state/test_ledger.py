@@ -85,4 +85,5 @@ def test_call_across_midnight_counts_on_the_day_it_entered_and_on_the_day_it_lef
     late = 15 * HOUR
     found = partition([event("queued", late - 1), event("answered", late)])
     days = {key[1]: key[4] for key in found.ledger.buckets if key[0] == DAY}
-    assert days == {"cohort": MIDNIGHT, "leave": MIDNIGHT + ONE_DAY * 1000}
+    next_day = MIDNIGHT + ONE_DAY * 1000
+    assert days == {"cohort": MIDNIGHT, "leave": next_day, "customer": next_day}
