@@ -1,0 +1,82 @@
+"""What an agent counts: contributions to the families of the staff (metrics.md §7).
+
+How many agents moved or left within a window is no sum over its days, because an agent counts once.
+It is a step function of the day: up on the day an agent's answer to "in the window that ends today?"
+turns true, down when it turns false again (architecture.md §3).
+"""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from pipeline.entities.agent import read_career
+from pipeline.entities.factset import FactSet
+from pipeline.events.agent import AgentFact
+from pipeline.metrics.buckets import Contribution
+from pipeline.metrics.families import HEADCOUNT, STAFF_STEPS
+from pipeline.metrics.windows import DAY_WINDOWS, local_date, midnight
+
+_ONE_MORE: Final = (HEADCOUNT.cell("agents"), 1)
+_ONE_LESS: Final = (HEADCOUNT.cell("agents"), -1)
+_MOVED: Final = STAFF_STEPS.cell("moved")
+_LEFT: Final = STAFF_STEPS.cell("left")
+_LENGTH_DAYS: Final = {"today": 1, "7d": 7, "30d": 30}
+
+
+def contributions(agent: FactSet[AgentFact], zone: ZoneInfo) -> list[Contribution]:
+    """Headcount by department as steps at their instants; moved and left as steps of local days."""
+    career = read_career(agent)
+    parts: list[Contribution] = []
+    for post in career.posts:
+        parts.append((HEADCOUNT.name, (post.department,), post.since, _ONE_MORE))
+        if post.left_at is not None:
+            parts.append((HEADCOUNT.name, (post.department,), post.left_at, _ONE_LESS))
+    departures = [at for at, _ in career.departures]
+    for cell, instants in ((_MOVED, career.moves), (_LEFT, departures)):
+        days = sorted({local_date(at, zone) for at in instants})
+        for window in DAY_WINDOWS:
+            for first, after in _stretches(days, window):
+                dims = (window,)
+                parts.append((STAFF_STEPS.name, dims, midnight(first, zone), (cell, 1)))
+                parts.append((STAFF_STEPS.name, dims, midnight(after, zone), (cell, -1)))
+    return parts
+
+
+def _stretches(days: Iterable[date], window: str) -> list[tuple[date, date]]:
+    """The days on which one of `days` lies in the window that ends there: [first, after)."""
+    found: list[tuple[date, date]] = []
+    for day in days:
+        after = _last_in(day, window) + timedelta(days=1)
+        if found and day <= found[-1][1]:
+            found[-1] = (found[-1][0], after)
+        else:
+            found.append((day, after))
+    return found
+
+
+def _last_in(day: date, window: str) -> date:
+    """The last day whose window still holds `day`."""
+    if window == "month":
+        return (day.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+    return day + timedelta(days=_LENGTH_DAYS[window] - 1)
+
+
+def moved_between(agent: FactSet[AgentFact], start: int, end: int) -> bool:
+    """Whether the agent moved to another department in [start, end)."""
+    return any(start <= at < end for at in read_career(agent).moves)
+
+
+def left_between(agent: FactSet[AgentFact], start: int, end: int) -> bool:
+    """Whether the agent left the staff in [start, end)."""
+    return any(start <= at < end for at, _ in read_career(agent).departures)
+
+
+def departments_at(agent: FactSet[AgentFact], edge: int) -> list[str]:
+    """The department of an agent on the staff before any change dated `edge`; none when it is not."""
+    posts = read_career(agent).posts
+    return [
+        post.department
+        for post in posts
+        if post.since < edge and (post.left_at is None or post.left_at >= edge)
+    ]
