@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from pipeline.board.snapshot import DIMENSIONS, NOW, TODAY, WINDOWS, Freshness, Question, Row, Snapshot
+from pipeline.board.places import ALL_DIMENSIONS, DIMENSIONS, Question
+from pipeline.board.snapshot import NOW, TODAY, WINDOWS, Freshness, Row, Snapshot
 from pipeline.events.instants import instant_text
 from pipeline.metrics.catalogue import Definition, definition_of, metric_of
 
@@ -33,7 +34,7 @@ def question_of(query: Mapping[str, str]) -> Question:
         metric_of(name)
     by = _listed(query, "by")
     return Question(
-        by=DIMENSIONS if by is None else _known(by, DIMENSIONS, "dimension"),
+        by=_known(by, ALL_DIMENSIONS, "dimension"),
         metrics=metrics,
         windows=_known(_listed(query, "window"), (NOW, *WINDOWS), "window"),
         tenant=query.get("tenant"),
@@ -80,14 +81,13 @@ def api_answer(snapshot: Snapshot, question: Question) -> dict[str, Any]:
 
 
 def _row(row: Row, at: str) -> dict[str, Any]:
-    tenant, queue, channel = row.place
     value, n, low, high = row.number
     when = {"at": at} if row.window is None else {"window": row.window}
     return {
         "metric": row.metric.name,
         "definition": row.definition["name"] if len(row.definition) == 1 else row.definition,
         **when,
-        "tenant": tenant, "queue": queue, "channel": channel,
+        **dict.fromkeys(DIMENSIONS), **dict(zip(row.dims, row.place, strict=True)),
         "value": value, "n": n, "low": low, "high": high,
         "unit": row.metric.unit,
     }  # fmt: skip

@@ -16,7 +16,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from pipeline.board.exports import LEVELS, WINDOWED, Export, LevelExport
-from pipeline.board.snapshot import DIMENSIONS, WINDOWS, Freshness, Snapshot
+from pipeline.board.places import dims_of
+from pipeline.board.snapshot import WINDOWS, Freshness, Snapshot
 from pipeline.metrics import calls
 from pipeline.metrics.families import LATE
 
@@ -28,10 +29,11 @@ Build: TypeAlias = Callable[[Snapshot], Metric]
 
 def _windowed(export: Export, snapshot: Snapshot) -> Metric:
     names = [name for name, _ in export.series[0][0]]
-    family = GaugeMetricFamily(export.name, export.help, labels=[*DIMENSIONS, "window", *names])
+    dims = dims_of(export.family)
+    family = GaugeMetricFamily(export.name, export.help, labels=[*dims, "window", *names])
     for window in WINDOWS:
-        parts = snapshot.cells.get((export.family, window), {})
-        for place in snapshot.places:
+        parts = snapshot.cells_of(export.family, window, export.maturity_ms)
+        for place in snapshot.places.get(dims, ()):
             cells = parts.get(place, {})
             for labels, read in export.series:
                 value = read(cells, snapshot.definitions)
@@ -42,9 +44,11 @@ def _windowed(export: Export, snapshot: Snapshot) -> Metric:
 
 
 def _level(export: LevelExport, snapshot: Snapshot) -> Metric:
-    family = GaugeMetricFamily(export.name, export.help, labels=DIMENSIONS)
-    for place in snapshot.places:
-        value = export.read(snapshot.levels.get(place, ()), snapshot.now, snapshot.definitions)
+    dims = dims_of(export.family)
+    told = snapshot.levels.get(export.family, {})
+    family = GaugeMetricFamily(export.name, export.help, labels=dims)
+    for place in snapshot.places.get(dims, ()):
+        value = export.read(told.get(place, ()), snapshot.now, snapshot.definitions)
         if value is not None:
             family.add_metric([name or "" for name in place], value)
     return family

@@ -7,11 +7,11 @@ interval, so that PromQL can sum over queues. None means absent: no series, neve
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, TypeAlias
 
-from pipeline.metrics import calls
+from pipeline.metrics import calls, service_level
 from pipeline.metrics.buckets import Cells, Family, LevelValue
 from pipeline.metrics.catalogue import METRICS, definition_of, family_of, read_level, read_window
 from pipeline.metrics.definitions import Definitions
-from pipeline.metrics.families import LEAVE
+from pipeline.metrics.families import CALLBACK, CUSTOMER, HANDLE, LEAVE, WAITING
 from pipeline.metrics.numbers import Number
 
 Read: TypeAlias = Callable[[Cells, Definitions], float | None]
@@ -25,7 +25,8 @@ CREATED: Final[Labels] = (("clock", "created"),)
 class Export(NamedTuple):
     """One windowed gauge family. `series`: further labels and the reader of each.
 
-    `metric` is the catalogue's name of what it shows or is a part of.
+    `metric` is the catalogue's name of what it shows or is a part of. `maturity_ms`: buckets that end
+    later than now − this are left out.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Export(NamedTuple):
     help: str
     family: str
     series: tuple[tuple[Labels, Read], ...]
+    maturity_ms: int = 0
 
 
 class LevelExport(NamedTuple):
@@ -42,6 +44,7 @@ class LevelExport(NamedTuple):
     metric: str
     help: str
     read: ReadLevel
+    family: str = WAITING.name
 
 
 def _number(metric_name: str, variant: str | None = None, field: str = "value") -> Read:
@@ -89,12 +92,41 @@ def _parts(family: Family, counters: tuple[str, ...], less: str | None, scale: i
 
 def _export(name: str, metric_name: str, text: str | None, *series: tuple[Labels, Read]) -> Export:
     metric = METRICS[metric_name]
-    family = family_of(metric, definition_of(metric, None))
-    return Export(name, metric_name, text or metric.help, family, series)
+    definition = definition_of(metric, None)
+    family = family_of(metric, definition)
+    maturity = metric.maturity(definition) if metric.maturity else 0
+    return Export(name, metric_name, text or metric.help, family, series, maturity)
 
 
 def _counted(metric_name: str) -> Export:
     return _export(f"support_{metric_name}", metric_name, None, ((), _number(metric_name)))
+
+
+def _with_interval(name: str, metric_name: str) -> tuple[Export, ...]:
+    """The number and the ends of its interval."""
+    text = METRICS[metric_name].help
+    ends = (
+        ("low", f"Lower end of the interval of {name}."),
+        ("high", f"Upper end of the interval of {name}."),
+    )
+    return (
+        _export(name, metric_name, text, ((), _number(metric_name))),
+        *(
+            _export(f"{name}_{end}", metric_name, told, ((), _number(metric_name, field=end)))
+            for end, told in ends
+        ),
+    )
+
+
+def _service_levels(name: str, text: str | None, read: Callable[[str], Read]) -> Export:
+    """Every definition side by side, with the default thresholds."""
+    series = ((((("definition", variant),)), read(variant)) for variant in service_level.BASES)
+    return _export(f"support_service_level_{name}", "service_level", text, *series)
+
+
+def _service_level_part(variant: str, place: int) -> Read:
+    definition = definition_of(METRICS["service_level"], variant)
+    return lambda cells, definitions: service_level.parts(cells, definition, definitions)[place]
 
 
 WINDOWED: Final = (
@@ -151,6 +183,61 @@ WINDOWED: Final = (
         "Of the legs that entered the queue in the window: how many were abandoned after more than 5"
         " seconds; over support_offered it is the ratio.",
         ((), _numerator("abandon_rate")),
+    ),
+    _service_levels("ratio", None, lambda variant: _number("service_level", variant)),
+    _service_levels(
+        "ratio_low", "Lower end of the Wilson 95 % interval of support_service_level_ratio.",
+        lambda variant: _number("service_level", variant, "low"),
+    ),
+    _service_levels(
+        "ratio_high", "Upper end of the Wilson 95 % interval of support_service_level_ratio.",
+        lambda variant: _number("service_level", variant, "high"),
+    ),
+    _service_levels(
+        "met", "Legs that a definition counts as in time; over support_service_level_base it is the ratio.",
+        lambda variant: _service_level_part(variant, 0),
+    ),
+    _service_levels(
+        "base", "Legs that a definition counts at all.", lambda variant: _service_level_part(variant, 1)
+    ),
+    *_with_interval("support_asa_p50_seconds", "asa_p50"),
+    *_with_interval("support_asa_p90_seconds", "asa_p90"),
+    *_with_interval("support_asa_p99_seconds", "asa_p99"),
+    _export("support_asa_customer_seconds", "asa_customer", None, ((), _number("asa_customer"))),
+    _export(
+        "support_customers_answered", "asa_customer", "Contacts answered by a human, once each, by path.",
+        ((), _count(CUSTOMER, "answered")),
+    ),
+    _export(
+        "support_customers_wait_seconds", "asa_customer",
+        "Total time from first enqueue to talk; over support_customers_answered it is the mean.",
+        ((), _seconds(CUSTOMER, "wait_ms")),
+    ),
+    *_with_interval("support_callback_kept_ratio", "callback_kept"),
+    _export(
+        "support_callback_contacts", "callback_kept", "Contacts by their first callback request.",
+        ((), _count(CALLBACK, "requested")),
+    ),
+    _export(
+        "support_callback_contacts_kept", "callback_kept",
+        "Of the contacts that requested a callback: how many reached a human at or after it.",
+        ((), _count(CALLBACK, "kept")),
+    ),
+    _export("support_callback_wait_seconds", "callback_wait", None, ((), _number("callback_wait"))),
+    _export(
+        "support_callback_contacts_wait_seconds", "callback_wait",
+        "Total time from first callback request to talk; over support_callback_contacts_kept it is the mean.",
+        ((), _seconds(CALLBACK, "wait_ms")),
+    ),
+    _export("support_handle_time_seconds", "handle_time", None, ((), _number("handle_time"))),
+    _export(
+        "support_handled", "handle_time", "Talks with a human that ended. Context only.",
+        ((), _count(HANDLE, "ended")),
+    ),
+    _export(
+        "support_handled_seconds", "handle_time",
+        "Total time from talk to end; over support_handled it is the mean. Context only.",
+        ((), _seconds(HANDLE, "handle_ms")),
     ),
 )  # fmt: skip
 

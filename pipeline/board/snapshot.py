@@ -5,15 +5,27 @@ means cannot happen. Source: metrics.md §1, §2 and §8.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from pipeline.board.fold import Fold, Position, SeriesKey, Source
-from pipeline.board.sums import Sums
+from pipeline.board.places import (
+    BY_REASON,
+    DIMENSIONS,
+    LEVELS,
+    TALLIES,
+    Dims,
+    Place,
+    Question,
+    dims_of,
+    places_of,
+)
+from pipeline.board.sums import LONGEST_MS, Sums, negative
 from pipeline.metrics.buckets import Cells, LevelValue, merge
 from pipeline.metrics.catalogue import (
     METRICS,
     Definition,
+    DefinitionError,
     Metric,
     definition_of,
     family_of,
@@ -21,19 +33,27 @@ from pipeline.metrics.catalogue import (
     read_window,
 )
 from pipeline.metrics.definitions import Definitions
-from pipeline.metrics.families import COHORT, LATE, LEAVE, QUARANTINE, WAITING
+from pipeline.metrics.families import LATE
 from pipeline.metrics.numbers import Number
-from pipeline.metrics.windows import LIVE_WINDOWS, Window, day_number, day_span, local_date
+from pipeline.metrics.windows import (
+    BUCKET_MS,
+    LIVE_WINDOWS,
+    Window,
+    day_number,
+    day_span,
+    day_window,
+    floor_bucket,
+    live_window,
+    local_date,
+)
 
 NOW: Final = "now"
 TODAY: Final = "today"
 WINDOWS: Final = (*LIVE_WINDOWS, TODAY)
-DIMENSIONS: Final = ("tenant", "queue", "channel")
-TALLIES: Final = (LEAVE.name, COHORT.name)
+RIPENING: Final = frozenset(name for m in METRICS.values() if m.maturity for name in m.families)
+"""Families of which the last hour's buckets are kept, because not all of them may count yet."""
 IDLE_AFTER_MS: Final = 60_000
 
-Place: TypeAlias = tuple[str | None, str | None, str | None]
-"""(tenant, queue, channel); None where it is rolled up."""
 CellsAt: TypeAlias = Mapping[Place, Cells]
 
 
@@ -58,58 +78,38 @@ class Freshness(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One number with everything it must be shown with. `window` None: at the snapshot's instant."""
+    """One number with everything it must be shown with. `window` None: at the snapshot's instant.
+
+    `place` holds the values of `dims`.
+    """
 
     metric: Metric
     definition: Definition
     window: str | None
+    dims: Dims
     place: Place
     number: Number
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Which rows are asked for; None = all. `by`: dimensions kept, the others are rolled up.
-
-    `windows` are names of WINDOWS, and NOW for what is there at the snapshot's instant.
-    """
-
-    by: tuple[str, ...] = DIMENSIONS
-    metrics: tuple[str, ...] | None = None
-    windows: tuple[str, ...] | None = None
-    tenant: str | None = None
-    queue: str | None = None
-    definition: Definition | None = None
-
-    def projected(self, place: Place) -> Place | None:
-        """Where a place's parts go; None: not asked for."""
-        tenant, queue, channel = place
-        if self.tenant not in {None, tenant} or self.queue not in {None, queue}:
-            return None
-        by = self.by
-        return (
-            tenant if "tenant" in by else None,
-            queue if "queue" in by else None,
-            channel if "channel" in by else None,
-        )
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Parts by place, and freshness, at `now` (ms). Nobody changes anything inside it.
 
-    `cells` is by (family, window), `levels` by place, `quarantine` by (tenant, reason) and `late`
-    by (tenant, stream), both of which belong to no queue.
+    `places` is by dimensions, `cells` by (family, window), `levels` by family; `quarantine` is by
+    (tenant, reason) and `late` by (tenant, stream), both of which belong to no queue. `recent` holds
+    10-second buckets by family, for definitions that let the youngest of them ripen.
     """
 
     now: int
     definitions: Definitions
-    places: tuple[Place, ...]
+    places: Mapping[Dims, tuple[Place, ...]]
     cells: Mapping[tuple[str, str], CellsAt]
-    levels: Mapping[Place, tuple[LevelValue, ...]]
+    levels: Mapping[str, Mapping[Place, tuple[LevelValue, ...]]]
     quarantine: Mapping[tuple[str, str], tuple[LevelValue, ...]]
     late: Mapping[tuple[str, str], Cells]
     freshness: tuple[Freshness, ...]
+    recent: Mapping[str, Mapping[Place, Mapping[int, Cells]]] = field(default_factory=dict)
+    _ripe: dict[tuple[str, str, int], CellsAt] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def watermark(self) -> int | None:
@@ -126,7 +126,8 @@ class Snapshot:
     @property
     def tenants(self) -> tuple[str, ...]:
         """Every tenant that has a queue to show."""
-        return tuple(sorted({place[0] for place in self.places if place[0] is not None}))
+        places = self.places.get(DIMENSIONS, ())
+        return tuple(sorted({place[0] for place in places if place[0] is not None}))
 
     @property
     def is_caught_up(self) -> bool:
@@ -141,48 +142,92 @@ class Snapshot:
                 yield from self._window_rows(metric, question)
 
     def _window_rows(self, metric: Metric, question: Question) -> Iterator[Row]:
-        if metric.is_level:
+        if metric.window is None or metric.families[0] not in TALLIES:
             return
         for definition in _definitions_asked(metric, question):
             family = family_of(metric, definition)
+            maturity = metric.maturity(definition) if metric.maturity else 0
             for window in WINDOWS:
                 if question.windows is None or window in question.windows:
-                    for place, cells in self.rolled_up(family, window, question).items():
+                    parts = self.rolled_up(family, window, question, maturity)
+                    for place, cells in parts.items():
                         number = read_window(metric, cells, definition, self.definitions)
-                        yield Row(metric, definition, window, place, number)
+                        yield Row(metric, definition, window, dims_of(family), place, number)
 
     def _level_rows(self, metric: Metric, question: Question) -> Iterator[Row]:
-        if not metric.is_level or (question.windows is not None and NOW not in question.windows):
+        if metric.level is None or (question.windows is not None and NOW not in question.windows):
             return
         definition = definition_of(metric, question.definition)
         for place, levels in self._levels_of(metric, question).items():
             number = read_level(metric, levels, self.now, self.definitions)
-            yield Row(metric, definition, None, place, number)
+            yield Row(metric, definition, None, dims_of(metric.families[0]), place, number)
 
     def _levels_of(self, metric: Metric, question: Question) -> dict[Place, list[LevelValue]]:
-        if metric.families[0] == QUARANTINE.name:
+        family = metric.families[0]
+        dims = dims_of(family)
+        if family in BY_REASON:
             found: Iterable[tuple[Place, tuple[LevelValue, ...]]] = [
                 *(((tenant, None, None), ()) for tenant in self.tenants),
                 *(((tenant, None, None), levels) for (tenant, _), levels in self.quarantine.items()),
             ]
         else:
-            found = ((place, self.levels.get(place, ())) for place in self.places)
+            told = self.levels.get(family, {})
+            found = ((place, told.get(place, ())) for place in self.places.get(dims, ()))
         gathered: dict[Place, list[LevelValue]] = {}
         for place, levels in found:
-            target = question.projected(place)
+            target = question.projected(dims, place)
             if target is not None:
                 gathered.setdefault(target, []).extend(levels)
         return gathered
 
-    def rolled_up(self, family: str, window: str, question: Question) -> dict[Place, Cells]:
+    def rolled_up(
+        self, family: str, window: str, question: Question, maturity_ms: int = 0
+    ) -> dict[Place, Cells]:
         """The parts of one family and window, summed over the dimensions not kept."""
-        parts = self.cells.get((family, window), {})
+        parts = self.cells_of(family, window, maturity_ms)
+        dims = dims_of(family)
         total: dict[Place, Cells] = {}
-        for place in self.places:
-            target = question.projected(place)
+        for place in self.places.get(dims, ()):
+            target = question.projected(dims, place)
             if target is not None:
                 merge(total.setdefault(target, {}), parts.get(place, {}))
         return total
+
+    def cells_of(self, family: str, window: str, maturity_ms: int = 0) -> CellsAt:
+        """The parts by place: of buckets that end at or before now − `maturity_ms`, when it is not 0.
+
+        Raises DefinitionError when the board no longer has what it would have to leave out.
+        """
+        whole = self.cells.get((family, window), {})
+        if not maturity_ms:
+            return whole
+        asked = (family, window, maturity_ms)
+        if asked not in self._ripe:
+            recent = self.recent.get(family, {})
+            self._ripe[asked] = {
+                place: self._ripe_of(cells, recent.get(place, {}), self._start_of(window, place), maturity_ms)
+                for place, cells in whole.items()
+            }
+        return self._ripe[asked]
+
+    def _ripe_of(self, cells: Cells, buckets: Mapping[int, Cells], start: int, maturity_ms: int) -> Cells:
+        edge = floor_bucket(self.now - maturity_ms)
+        if edge <= start:
+            return {}
+        if maturity_ms > LONGEST_MS:
+            raise DefinitionError(
+                'the board keeps an hour of buckets: ask with "mature": false, or ClickHouse'
+            )
+        ripe = dict(cells)
+        for at in range(edge, self.now + 1, BUCKET_MS):
+            if young := buckets.get(at):
+                merge(ripe, negative(young))
+        return ripe
+
+    def _start_of(self, window: str, place: Place) -> int:
+        if window in LIVE_WINDOWS:
+            return live_window(window, self.now).start
+        return day_window(window, self.now, self.definitions.zone(place[0] or "")).start
 
 
 def _definitions_asked(metric: Metric, question: Question) -> list[Definition]:
@@ -199,28 +244,30 @@ def snapshot_of(fold: Fold, definitions: Definitions, now: int) -> Snapshot:
     fold.advance(now)
     freshness = tuple(_freshness(*each, now) for each in sorted(fold.positions.items()))
     if not all(each.is_caught_up or each.refused for each in freshness):
-        return Snapshot(now, definitions, (), {}, {}, {}, {}, freshness)
+        return Snapshot(now, definitions, {}, {}, {}, {}, {}, freshness)
     days = _Days(definitions, now)
     cells: dict[tuple[str, str], dict[Place, Cells]] = {(f, w): {} for f in TALLIES for w in WINDOWS}
+    recent: dict[str, dict[Place, Mapping[int, Cells]]] = {family: {} for family in RIPENING}
     late: dict[tuple[str, str], Cells] = {}
     for (family, tenant, dims), sums in fold.series.items():
-        if family in TALLIES:
-            place = (tenant, dims[0], dims[1])
+        if family == LATE.name:
+            late[tenant, dims[0]] = days.so_far(tenant, sums)
+        elif (family, TODAY) in cells:
+            place = (tenant, *dims)
             for window in LIVE_WINDOWS:
                 cells[family, window][place] = dict(sums.windows[window])
             cells[family, TODAY][place] = days.so_far(tenant, sums)
-        elif family == LATE.name:
-            late[tenant, dims[0]] = days.so_far(tenant, sums)
-    levels: dict[Place, tuple[LevelValue, ...]] = {}
+            if family in RIPENING:
+                recent[family][place] = dict(sums.live)
+    levels: dict[str, dict[Place, tuple[LevelValue, ...]]] = {family: {} for family in LEVELS}
     quarantine: dict[tuple[str, str], tuple[LevelValue, ...]] = {}
     for (family, tenant, dims), values in _levels(fold):
-        if family == WAITING.name:
-            levels[tenant, dims[0], dims[1]] = values
-        elif family == QUARANTINE.name:
-            quarantine[tenant, dims[0]] = values
-    places = {place for parts in cells.values() for place in parts} | set(levels)
-    in_order = tuple(sorted(places, key=lambda place: tuple(name or "" for name in place)))
-    return Snapshot(now, definitions, in_order, cells, levels, quarantine, late, freshness)
+        if family in BY_REASON:
+            quarantine[tenant, dims[0]] = quarantine.get((tenant, dims[0]), ()) + values
+        elif family in levels:
+            levels[family][tenant, *dims] = values
+    places = places_of([*((family, parts) for (family, _), parts in cells.items()), *levels.items()])
+    return Snapshot(now, definitions, places, cells, levels, quarantine, late, freshness, recent)
 
 
 def _levels(fold: Fold) -> Iterator[tuple[SeriesKey, tuple[LevelValue, ...]]]:

@@ -90,7 +90,9 @@ class Sums:
 
 
 def _add(buckets: dict[int, Cells], at: int, delta: Cells) -> None:
-    cells = buckets.setdefault(at, {})
+    cells = dict(buckets.get(at, ()))  # a snapshot may hold the former
     merge(cells, delta)
-    if not cells:
-        del buckets[at]
+    if cells:
+        buckets[at] = cells
+    else:
+        buckets.pop(at, None)

@@ -5,7 +5,9 @@ from zlib import crc32
 import pytest
 
 from pipeline.board.fold import Fold
-from pipeline.board.snapshot import NOW, Question, snapshot_of
+from pipeline.board.places import Question
+from pipeline.board.snapshot import NOW, snapshot_of
+from pipeline.metrics.catalogue import METRICS, definition_of
 from pipeline.metrics.definitions import declare
 from tests.board.log import Worker, record, source, tell
 from tests.builders import DAY, HOUR, UNDECLARED, event, ms
@@ -170,3 +172,72 @@ def test_a_refused_partition_does_not_hide_the_others():
     tell(fold, worker, answered("a", 30, 10), ms(60))
     fold.refuse(source(1), "no")
     assert number(snapshot_of(fold, UNDECLARED, ms(60)), "answered", "1m").value == 1
+
+
+RIPENING = [
+    event("queued", 30, contact="a"), event("answered", 45, contact="a"),
+    event("queued", 38, contact="b"),
+    event("queued", 42, contact="d"),
+]  # fmt: skip
+
+
+def level(snapshot, window, **asked):
+    definition = definition_of(METRICS["service_level"], asked)
+    (row,) = snapshot.rows(Question(metrics=("service_level",), windows=(window,), definition=definition))
+    return row.number[:2]
+
+
+@pytest.mark.parametrize("window", ["1m", "1h", "today"])
+def test_service_level_leaves_out_legs_that_still_have_time(window):
+    #   ─30a───38b─|40─42d───────60 = now      X = 20 s: buckets that end at or before 40 count
+    snapshot = board(RIPENING, 60)
+    assert level(snapshot, window) == (0.5, 2)
+    assert level(snapshot, window, mature=False) == (1 / 3, 3)
+    assert level(snapshot, window, X=10) == (0, 3)
+    assert level(snapshot, window, X=30) == (None, 0)
+    assert number(snapshot, "offered", window).value == 3
+
+
+def test_cohorts_as_young_as_the_window_say_nothing_yet():
+    assert level(board(RIPENING, 60), "1m", X=60) == (None, 0)
+
+
+def test_what_is_shown_does_not_change_with_the_fold():
+    fold = Fold(UNDECLARED, ms(60))
+    worker = Worker()
+    tell(fold, worker, RIPENING, ms(60))
+    shown = snapshot_of(fold, UNDECLARED, ms(60))
+    tell(fold, worker, [event("queued", 41, contact="e")], ms(60))
+    assert level(shown, "1m") == (0.5, 2)
+
+
+def test_customers_are_told_by_path():
+    events = [
+        *answered("a", 10, 4),
+        event("queued", 0, contact="b"),
+        event("transferred", 5, contact="b"),
+        event("queued", 5, contact="b", leg="2"),
+        event("answered", 20, contact="b", leg="2"),
+    ]
+    snapshot = board(events, 60)
+    rows = {
+        row.place: row.number[:2]
+        for row in snapshot.rows(Question(metrics=("asa_customer",), windows=("5m",)))
+    }
+    assert rows == {("t", "q", "voice", "direct"): (4, 1), ("t", "q", "voice", "transfer"): (20, 1)}
+    (total,) = snapshot.rows(Question(metrics=("asa_customer",), windows=("5m",), by=("tenant",)))
+    assert total.number[:2] == (12, 2)
+
+
+def test_percentile_lies_between_the_bounds_of_its_bucket():
+    # Waits of 1, 4, 9 and 40 s: the median is the second, between 3 and 5 s.
+    events = [
+        said for name, wait in zip("abcd", (1, 4, 9, 40), strict=True) for said in answered(name, 50, wait)
+    ]
+    found = number(board(events, 60), "asa_p50", "5m")
+    assert (found.value, found.n, found.low, found.high) == (5, 4, 3, 5)
+
+
+def test_percentile_above_the_last_bound_is_known_to_be_no_less():
+    found = number(board(answered("a", 5000, 4000), 5000), "asa_p90", "5m")
+    assert found == (3600, 1, 3600, None)

@@ -1,0 +1,67 @@
+"""Where a number belongs: the dimensions a family has on the board, and what a question keeps of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from pipeline.metrics.buckets import LEVEL, LIVE
+from pipeline.metrics.catalogue import Definition
+from pipeline.metrics.families import FAMILIES
+
+Dims: TypeAlias = tuple[str, ...]
+"""Names of dimensions, `tenant` first."""
+Place: TypeAlias = tuple[str | None, ...]
+"""Values of dimensions in their order; None where it is rolled up."""
+
+DIMENSIONS: Final[Dims] = ("tenant", "queue", "channel")
+"""Those of calls, which every other place is shown beside."""
+TALLIES: Final = tuple(family.name for family in FAMILIES.values() if LIVE in family.grains)
+BY_REASON: Final = tuple(family.name for family in FAMILIES.values() if family.dims == ("reason",))
+"""What stands aside: it belongs to a tenant alone."""
+LEVELS: Final = tuple(f.name for f in FAMILIES.values() if LEVEL in f.grains and f.name not in BY_REASON)
+
+
+def dims_of(family: str) -> Dims:
+    """What the board keeps apart within a family."""
+    return DIMENSIONS if family in BY_REASON else ("tenant", *FAMILIES[family].dims)
+
+
+ALL_DIMENSIONS: Final[Dims] = tuple(
+    dict.fromkeys(name for family in (*TALLIES, *LEVELS) for name in dims_of(family))
+)
+
+
+def places_of(told: Iterable[tuple[str, Iterable[Place]]]) -> dict[Dims, tuple[Place, ...]]:
+    """Every place of these families, in order; families of the same dimensions share theirs."""
+    found: dict[Dims, set[Place]] = {}
+    for family, places in told:
+        found.setdefault(dims_of(family), set()).update(places)
+    return {
+        dims: tuple(sorted(places, key=lambda place: tuple(name or "" for name in place)))
+        for dims, places in found.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which rows are asked for; None = all. `by`: dimensions kept, the others are rolled up.
+
+    `windows` are names of WINDOWS, and NOW for what is there at the snapshot's instant.
+    """
+
+    by: Dims | None = None
+    metrics: tuple[str, ...] | None = None
+    windows: tuple[str, ...] | None = None
+    tenant: str | None = None
+    queue: str | None = None
+    definition: Definition | None = None
+
+    def projected(self, dims: Dims, place: Place) -> Place | None:
+        """Where a place's parts go; None: not asked for."""
+        for name, wanted in (("tenant", self.tenant), ("queue", self.queue)):
+            if wanted is not None and (name not in dims or place[dims.index(name)] != wanted):
+                return None
+        by = self.by
+        if by is None:
+            return place
+        return tuple(value if name in by else None for name, value in zip(dims, place, strict=True))
