@@ -21,8 +21,8 @@ def _percentile(percent: int) -> Metric:
     )
 
 
-def _level(name: str, unit: str, text: str, level: Any, family: str = "waiting") -> Metric:
-    return Metric(name, unit, text, (family,), level=level)
+def _level(name: str, unit: str, text: str, level: Any, families: tuple[str, ...] = ("waiting",)) -> Metric:
+    return Metric(name, unit, text, families, level=level)
 
 
 METRICS: Final = (
@@ -157,8 +157,8 @@ METRICS: Final = (
     _level(
         "quarantined",
         "count",
-        "Legs whose facts contradict each other; they count nowhere else.",
+        "Legs and tickets whose facts contradict each other; they count nowhere else.",
         calls.quarantined,
-        family="quarantine",
+        families=("quarantine", "tickets_quarantine"),
     ),
 )

@@ -3,16 +3,15 @@
 Pure arithmetic; which cells belong to a window is the reader's business.
 """
 
-from bisect import bisect_left, bisect_right
-from collections import Counter
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from pipeline.metrics.buckets import Cells, Family, LevelValue
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import COHORT, LEAVE
+from pipeline.metrics.levels import before, entered, instants
 from pipeline.metrics.numbers import Number, count, mean_seconds, proportion
-from pipeline.metrics.windows import BUCKET_MS
 
 SHORT_ABANDON_S: Final = 5
 OUTCOMES: Final = (
@@ -100,18 +99,18 @@ def at_most(cells: Cells, histogram: str, seconds: float, definitions: Definitio
 def in_queue(levels: Iterable[LevelValue], now: int, definitions: Definitions) -> Number:
     """Legs with enqueued_at ≤ now that have not left and are not stuck."""
     edge = now - definitions.stuck_after_ms
-    return count(sum(_entered(level, now) - _before(level, edge) for level in levels))
+    return count(sum(entered(level, now) - before(level, edge) for level in levels))
 
 
 def stuck(levels: Iterable[LevelValue], now: int, definitions: Definitions) -> Number:
     """Legs that have waited longer than `stuck_after`."""
     edge = now - definitions.stuck_after_ms
-    return count(sum(_before(level, edge) for level in levels))
+    return count(sum(before(level, edge) for level in levels))
 
 
 def scheduled(levels: Iterable[LevelValue], now: int, _: Definitions) -> Number:
     """Legs whose enqueued_at lies after now."""
-    return count(sum(sum(level.counts.values()) - _entered(level, now) for level in levels))
+    return count(sum(sum(level.counts.values()) - entered(level, now) for level in levels))
 
 
 def oldest_waiting(levels: Iterable[LevelValue], now: int, definitions: Definitions) -> Number:
@@ -123,43 +122,10 @@ def oldest_waiting(levels: Iterable[LevelValue], now: int, definitions: Definiti
 def oldest_enqueued_at(levels: Iterable[LevelValue], now: int, definitions: Definitions) -> int | None:
     """The instant itself, ms: exact among the oldest 16, else the start of its 10 seconds."""
     edge = now - definitions.stuck_after_ms
-    found = [at for level in levels for at in _waiting_since(level) if edge <= at <= now]
+    found = [at for level in levels for at in instants(level) if edge <= at <= now]
     return min(found, default=None)
 
 
 def quarantined(levels: Iterable[LevelValue], now: int, _: Definitions) -> Number:
     """Legs in quarantine whose first instant is at or before now."""
-    return count(sum(_entered(level, now) for level in levels))
-
-
-def _is_exact(level: LevelValue) -> bool:
-    """Whether `oldest` names every instant of the level."""
-    return len(level.oldest) == sum(level.counts.values())
-
-
-def _entered(level: LevelValue, now: int) -> int:
-    """How many instants lie at or before now.
-
-    Inside the running 10 seconds all count but those known exactly to lie ahead.
-    """
-    if _is_exact(level):
-        return bisect_right(level.oldest, now)
-    floor = now - now % BUCKET_MS
-    known = (Counter(level.oldest) | Counter(level.scheduled)).elements()
-    ahead = sum(1 for at in known if now < at < floor + BUCKET_MS)
-    return sum(n for at, n in level.counts.items() if at <= floor) - ahead
-
-
-def _before(level: LevelValue, edge: int) -> int:
-    """How many instants lie before `edge`: exact inside the oldest 16, else by 10 seconds."""
-    exact = bisect_left(level.oldest, edge)
-    if exact < len(level.oldest) or _is_exact(level):
-        return exact
-    return sum(n for at, n in level.counts.items() if at + BUCKET_MS <= edge)
-
-
-def _waiting_since(level: LevelValue) -> Iterable[int]:
-    yield from level.oldest
-    yield from level.scheduled
-    if not _is_exact(level):
-        yield from (at for at in level.counts if at > level.oldest[-1])
+    return count(sum(entered(level, now) for level in levels))

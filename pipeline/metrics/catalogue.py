@@ -7,7 +7,7 @@ means are computed here, when reading, and nowhere else.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from pipeline.metrics import call_metrics
+from pipeline.metrics import call_metrics, ticket_metrics
 from pipeline.metrics.buckets import Cells, LevelValue
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.metric import Definition, DefinitionError, Metric
@@ -16,7 +16,7 @@ from pipeline.metrics.parameters import fault_of
 
 __all__ = ["METRICS", "Definition", "DefinitionError", "Metric"]
 
-METRICS: Final = {metric.name: metric for metric in (*call_metrics.METRICS,)}
+METRICS: Final = {metric.name: metric for metric in (*call_metrics.METRICS, *ticket_metrics.METRICS)}
 
 
 def metric_of(name: str) -> Metric:
@@ -57,8 +57,22 @@ def read_window(metric: Metric, cells: Cells, definition: Definition, definition
     return metric.window(cells, definition, definitions)
 
 
-def read_level(metric: Metric, levels: Iterable[LevelValue], now: int, definitions: Definitions) -> Number:
-    """The number at `now` (ms), from the level values of every series and partition asked for."""
+def read_level(
+    metric: Metric,
+    levels: Iterable[LevelValue],
+    now: int,
+    definitions: Definitions,
+    definition: Definition | None = None,
+) -> Number:
+    """The number at `now` (ms), from the level values of every series and partition asked for.
+
+    `definition` holds parameters and what is asked of `level_dims`.
+    """
     if metric.level is None:
         raise DefinitionError(f"{metric.name} belongs to a window: ask with from/to or a window")
-    return metric.level(levels, now, definitions)
+    if metric.level_of is None or definition is None:
+        return metric.level(levels, now, definitions)
+    fault = metric.fault(definition) if metric.fault else ""
+    if fault:
+        raise DefinitionError(f"{metric.name}: {fault}")
+    return metric.level_of(definition)(levels, now, definitions)

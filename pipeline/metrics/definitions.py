@@ -14,6 +14,7 @@ from pipeline.metrics.business import Calendar, read_holidays, read_week
 UTC_ZONE: Final = ZoneInfo("UTC")
 STUCK_AFTER_S: Final = 4 * 3600
 N_MIN: Final = 20
+FRT_TARGET_S: Final = 24 * 3600
 _KNOWN: Final = {"tenants", "thresholds", "stuck_after", "n_min", "frt_target", "recognition", "margin"}
 RECOGNITIONS: Final = ("effective", "event", "scheduled")
 _TENANT_KNOWN: Final = {"tz", "business_hours", "holidays", "ticket_groups"}
@@ -39,7 +40,7 @@ class Tenant(NamedTuple):
 class Definitions(NamedTuple):
     """Everything declared. `bounds_ms` are the histogram bounds every threshold must be among.
 
-    `frt_target_ms` 0: no target for first responses is declared. `recognition`: when a cancel counts.
+    `frt_target_ms`: how long a first response may take. `recognition`: when a cancel counts.
     `margin`: share of revenue kept after its cost, for `clv_predictive`.
     """
 
@@ -49,7 +50,7 @@ class Definitions(NamedTuple):
     n_min: int
     fingerprint: str
     state_fingerprint: str
-    frt_target_ms: int = 0
+    frt_target_ms: int = FRT_TARGET_S * 1000
     recognition: str = RECOGNITIONS[0]
     margin: float = 1.0
 
@@ -75,7 +76,7 @@ def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Defi
     bounds_ms = _bounds(table.get("thresholds", []), thresholds_s, faults)
     stuck_after = _positive(table.get("stuck_after", STUCK_AFTER_S), "stuck_after", faults)
     n_min = _positive(table.get("n_min", N_MIN), "n_min", faults)
-    frt_target = _positive(table["frt_target"], "frt_target", faults) if "frt_target" in table else 0
+    frt_target = _positive(table.get("frt_target", FRT_TARGET_S), "frt_target", faults)
     margin = _positive(table.get("margin", 1), "margin", faults)
     recognition = table.get("recognition", RECOGNITIONS[0])
     if recognition not in RECOGNITIONS:

@@ -56,7 +56,37 @@ WAITING: Final = Family("waiting", "call", ("queue", "channel"), ("legs", "sched
 QUARANTINE: Final = Family("quarantine", "call", ("reason",), ("legs",), grains=(LEVEL,))
 """Legs whose facts contradict each other, by their first instant."""
 
+TICKETS: Final = Family(
+    "tickets",
+    "ticket",
+    ("group", "channel"),
+    (
+        "created", "custom_work", "first", "first_ms", "first_open_ms", "next", "next_ms",
+        "solved", "reopened", "resolved", "resolved_ms", "one_touch",
+    ),
+)  # fmt: skip
+"""What happens to tickets, each by its own instant, in the group of that moment. `first`, `next`: human
+answers, with the wait and (`first_open_ms`) its part inside business hours. `solved`: entries into
+solved; `reopened`: those undone within 72 h, at the instant of solving. `resolved`: last solvings that
+stand, `resolved_ms` since creation, `one_touch`: those with one public reply.
+"""
+
+BACKLOG: Final = Family("backlog", "ticket", ("group", "channel"), ("tickets",), grains=(LEVEL,))
+"""Open tickets, by their creation."""
+
+UNANSWERED: Final = Family("unanswered", "ticket", ("group", "channel"), ("tickets",), grains=(LEVEL,))
+"""Open tickets that no human has answered yet, by the start of that wait."""
+
+TICKETS_QUARANTINE: Final = Family("tickets_quarantine", "ticket", ("reason",), ("tickets",), grains=(LEVEL,))
+"""Tickets whose facts contradict each other, by their first instant."""
+
 LATE: Final = Family("late", "call", ("stream",), ("events", "contributions"), grains=(DAY,))
 """What came behind a horizon and is not in the numbers, by the day it is dated."""
 
-FAMILIES: Final = {f.name: f for f in (LEAVE, COHORT, CUSTOMER, CALLBACK, HANDLE, WAITING, QUARANTINE, LATE)}
+FAMILIES: Final = {
+    f.name: f
+    for f in (
+        LEAVE, COHORT, CUSTOMER, CALLBACK, HANDLE, WAITING, QUARANTINE, LATE, TICKETS, BACKLOG,
+        UNANSWERED, TICKETS_QUARANTINE,
+    )
+}  # fmt: skip

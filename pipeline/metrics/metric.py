@@ -4,7 +4,7 @@ Source: metrics.md §1. Knows no metric in particular.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from pipeline.metrics.buckets import Cells, LevelValue
 from pipeline.metrics.definitions import Definitions
@@ -12,6 +12,7 @@ from pipeline.metrics.families import FAMILIES
 from pipeline.metrics.numbers import Number
 
 Definition = Mapping[str, Any]
+Level: TypeAlias = Callable[[Iterable[LevelValue], int, Definitions], Number]
 
 
 class DefinitionError(ValueError):
@@ -26,7 +27,9 @@ class Metric(NamedTuple):
     the default first. A joint metric compares states of the entities of `joint_stream`; its formula
     stands in pipeline/replay/joint.py, its live projection in the stream's step families. `exact`
     answers from the cells of single entities where facts are at hand. `maturity`: in windows that end
-    at now only 10-second buckets that end at or before now − so many ms count. `fault` says what is
+    at now only 10-second buckets that end at or before now − so many ms count (`ripens_to_the_ms`: what
+    is dated at or before then). `level_of` gives the level function of a definition where it has any;
+    `level_dims` are dimensions that are no part of a series but read from its ages. `fault` says what is
     wrong with parameters that are sound one by one, '' = nothing.
     """
 
@@ -39,10 +42,13 @@ class Metric(NamedTuple):
     window: Callable[[Cells, Definition, Definitions], Number] | None = None
     joint_stream: str = ""
     joint_dims: tuple[str, ...] = ()
-    level: Callable[[Iterable[LevelValue], int, Definitions], Number] | None = None
+    level: Level | None = None
     exact: Callable[[Iterable[tuple[int, ...]], Definition], Number] | None = None
     maturity: Callable[[Definition], int] | None = None
+    ripens_to_the_ms: bool = False
     fault: Callable[[Definition], str] | None = None
+    level_of: Callable[[Definition], Level] | None = None
+    level_dims: tuple[str, ...] = ()
 
     @property
     def stream(self) -> str:

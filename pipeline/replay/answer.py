@@ -43,7 +43,7 @@ def answer(population: Population, question: Question, definitions: Definitions)
         entities = population.get(metric.stream, {})
         return JOINT[metric.name](entities, question, definition, definitions)
     if metric.is_level:
-        return _level(population, question, metric, definitions)
+        return _level(population, question, metric, definition, definitions)
     family = family_of(metric, definition)
     window_of(question, "", definitions)  # a question wrongly asked is refused also where nothing happened
     ripe = _ripe_before(metric, question, definition)
@@ -65,17 +65,28 @@ def _ripe_before(metric: Metric, question: Question, definition: Definition) -> 
     maturity = metric.maturity(definition) if metric.maturity else 0
     if question.at is None or question.span is not None or not maturity:
         return NEVER_MS
-    return floor_bucket(question.at - maturity)
+    edge = question.at - maturity
+    return edge + 1 if metric.ripens_to_the_ms else floor_bucket(edge)
 
 
-def _level(population: Population, question: Question, metric: Metric, definitions: Definitions) -> Number:
+def _level(
+    population: Population,
+    question: Question,
+    metric: Metric,
+    definition: Definition,
+    definitions: Definitions,
+) -> Number:
     if question.at is None:
         raise DefinitionError(f"{metric.name} is a level: ask for it `at` an instant")
-    instants = sorted(part[2] for _, part in _parts(population, question, metric.families[0], definitions))
+    aged = {dim: value for dim, value in question.dims.items() if dim in metric.level_dims}
+    series = question._replace(dims={dim: v for dim, v in question.dims.items() if dim not in aged})
+    families = [_parts(population, series, family, definitions) for family in metric.families]
+    instants = sorted(part[2] for parts in families for _, part in parts)
     counts: dict[int, int] = {}
     for at in instants:
         counts[at - at % BUCKET_MS] = counts.get(at - at % BUCKET_MS, 0) + 1
-    return read_level(metric, [LevelValue(counts, instants, [])], question.at, definitions)
+    level = LevelValue(counts, instants, [])
+    return read_level(metric, [level], question.at, definitions, {**definition, **aged})
 
 
 def _parts(

@@ -6,10 +6,13 @@ from typing import Any, NamedTuple, Protocol
 from pipeline.entities.contact import Chain
 from pipeline.entities.contact import as_of as chain_as_of
 from pipeline.entities.contact_metrics import contributions as call_contributions
-from pipeline.events import call
+from pipeline.entities.factset import as_of as facts_as_of
+from pipeline.entities.ticket_metrics import contributions as ticket_contributions
+from pipeline.events import call, ticket
 from pipeline.events.rejects import Ignored, Rejected
 from pipeline.metrics.buckets import Contribution
 from pipeline.metrics.definitions import Definitions
+from pipeline.state import tickets
 from pipeline.state.contacts import Contacts
 from pipeline.state.ledger import Ledger
 from pipeline.state.retention import Horizons
@@ -70,4 +73,12 @@ CALL = Kind(
     chain_as_of,
     lambda ledger, definitions, horizons: Contacts(ledger, definitions.bounds_ms, horizons),
 )
-KINDS = {kind.stream: kind for kind in (CALL,)}
+TICKET = Kind(
+    ticket.STREAM,
+    ticket.decode,
+    tickets.ENTITY,
+    ticket_contributions,
+    facts_as_of,
+    tickets.make,
+)
+KINDS = {kind.stream: kind for kind in (CALL, TICKET)}

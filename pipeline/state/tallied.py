@@ -17,7 +17,7 @@ from pipeline.state.retention import NEVER_MS
 
 
 class Tally(NamedTuple):
-    """What is particular to a stream. `due_at` None: its entities never leave. `contributions` of
+    """What is particular to a stream. `due_at` None, or answering None: never leaves. `contributions` of
     (entity, what is declared, tenant): the tenant's zone and calendar may decide.
 
     `late_ms`: an event so far behind the watermark whose entity is unknown is not applied.
@@ -25,7 +25,7 @@ class Tally(NamedTuple):
 
     stream: str
     contributions: Callable[[Any, Definitions, str], list[Contribution]]
-    due_at: Callable[[Any], int] | None = None
+    due_at: Callable[[Any], int | None] | None = None
     late_ms: int = NEVER_MS
 
 
@@ -71,8 +71,9 @@ class Tallied:
         return self._tally.contributions(entity, self._definitions, _tenant(key))
 
     def _set_alarm(self, key: str, entity: FactSet[Any]) -> None:
-        if self._tally.due_at is not None:
-            heappush(self._alarms, (self._tally.due_at(entity), key))
+        due = self._tally.due_at(entity) if self._tally.due_at else None
+        if due is not None:
+            heappush(self._alarms, (due, key))
             self.next_alarm = self._alarms[0][0]
 
     def ring(self, watermark: int) -> list[str]:
