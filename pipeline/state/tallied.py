@@ -47,10 +47,16 @@ class Tallied:
         key, at = event.key, event.fact.at
         entity = self.by_key.get(key)
         if entity is None:
-            if at <= watermark - self._tally.late_ms:
+            is_late = at <= watermark - self._tally.late_ms
+            if is_late and event.fact.kind != DELETED:
                 self._ledger.post_late(_tenant(key), self._tally.stream, at, 0)
                 return LATE
             entity = self.by_key[key] = FactSet([], [])
+            if is_late:
+                # A tombstone all the same, or the sink would not erase; what was counted stays. It dates
+                # from the watermark, or it would leave at once and let what is sent again count.
+                entity.touched_at = watermark
+                self._ledger.post_late(_tenant(key), self._tally.stream, at, 1)
         elif is_known(entity, event):
             return DUPLICATE
         self.changed.add(key)

@@ -112,6 +112,27 @@ def test_event_of_an_unknown_chain_is_late_behind_the_horizon_of_contacts():
     assert found.ledger.buckets[DAY, LATE.name, "t", ("call",), MIDNIGHT] == {0: 1}
 
 
+def test_erasure_is_never_late_and_what_was_counted_stays():
+    """The chain is gone; its tombstone lets the sink erase, and keeps what is sent again out."""
+    found = partition([event("queued", 0), event("abandoned", 3), tick(100)], horizons=SHRUNK)
+    assert "t|c" not in found.entities.by_key
+    applied = found.apply(records([event("deleted", 5)], found.next_offset))
+    assert applied.late == 0
+    assert found.entities.by_key["t|c"].deleted_at == ms(5)
+    assert "t|c" in found.entities.changed
+    assert found.ledger.buckets[DAY, "leave", "t", ("q", "voice"), MIDNIGHT][4] == 1
+    assert found.ledger.buckets[DAY, LATE.name, "t", ("call",), MIDNIGHT] == {1: 1}
+
+
+def test_tombstone_of_a_late_erasure_stays_as_long_as_one_in_time():
+    #   erased while the watermark is 100: until 200, so what comes again at 150 counts nowhere
+    found = partition([tick(100), event("deleted", 5), event("deleted", 5)], horizons=SHRUNK)
+    again = [tick(150), event("queued", 149), event("abandoned", 150), tick(199)]
+    found.apply(records(again, found.next_offset))
+    assert "t|c" in found.entities.by_key
+    assert not any(family == "leave" for _, family, *_ in found.ledger.buckets)
+
+
 def test_late_events_are_counted_on_the_day_they_are_dated():
     found = partition([tick(100), event("queued", -ONE_DAY)], horizons=SHRUNK)
     assert found.ledger.buckets[DAY, LATE.name, "t", ("call",), MIDNIGHT - DAY_MS] == {0: 1}
