@@ -76,7 +76,9 @@ def _questions(replayed: Replay, at: int, span: Window | None) -> Iterator[Quest
     the free one.
     """
     for family in FAMILIES.values():
-        metrics = [metric for metric in METRICS.values() if metric.families[0] == family.name]
+        metrics = [
+            metric for metric in METRICS.values() if not metric.is_joint and metric.families[0] == family.name
+        ]
         places = _places(replayed, family) if metrics else []
         for dims in [*places, {}]:
             for metric in metrics:
@@ -87,6 +89,9 @@ def _questions(replayed: Replay, at: int, span: Window | None) -> Iterator[Quest
                 else:
                     for window in ("1h", "today"):
                         yield Question(metric.name, None, dims, None, at, window)
+    for metric in METRICS.values():
+        if metric.is_joint and span is None and metric.stream in replayed.partitions:
+            yield Question(metric.name, None, {}, None, at, "30d")
 
 
 def _places(replayed: Replay, family: Family) -> list[dict[str, str]]:

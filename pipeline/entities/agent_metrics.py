@@ -21,7 +21,6 @@ _ONE_MORE: Final = (HEADCOUNT.cell("agents"), 1)
 _ONE_LESS: Final = (HEADCOUNT.cell("agents"), -1)
 _MOVED: Final = STAFF_STEPS.cell("moved")
 _LEFT: Final = STAFF_STEPS.cell("left")
-_LENGTH_DAYS: Final = {"today": 1, "7d": 7, "30d": 30}
 
 
 def contributions(agent: FactSet[AgentFact], zone: ZoneInfo) -> list[Contribution]:
@@ -59,7 +58,8 @@ def _last_in(day: date, window: str) -> date:
     """The last day whose window still holds `day`."""
     if window == "month":
         return (day.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
-    return day + timedelta(days=_LENGTH_DAYS[window] - 1)
+    length = 1 if window == "today" else int(window.removesuffix("d"))
+    return day + timedelta(days=length - 1)
 
 
 def moved_between(agent: FactSet[AgentFact], start: int, end: int) -> bool:

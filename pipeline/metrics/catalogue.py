@@ -7,7 +7,7 @@ means are computed here, when reading, and nowhere else.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from pipeline.metrics import call_metrics, ticket_metrics
+from pipeline.metrics import call_metrics, people_metrics, survey_metrics, ticket_metrics
 from pipeline.metrics.buckets import Cells, LevelValue
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.metric import Definition, DefinitionError, Metric
@@ -16,7 +16,15 @@ from pipeline.metrics.parameters import fault_of
 
 __all__ = ["METRICS", "Definition", "DefinitionError", "Metric"]
 
-METRICS: Final = {metric.name: metric for metric in (*call_metrics.METRICS, *ticket_metrics.METRICS)}
+METRICS: Final = {
+    metric.name: metric
+    for metric in (
+        *call_metrics.METRICS,
+        *ticket_metrics.METRICS,
+        *survey_metrics.METRICS,
+        *people_metrics.METRICS,
+    )
+}
 
 
 def metric_of(name: str) -> Metric:

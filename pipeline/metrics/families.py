@@ -83,10 +83,37 @@ TICKETS_QUARANTINE: Final = Family("tickets_quarantine", "ticket", ("reason",), 
 LATE: Final = Family("late", "call", ("stream",), ("events", "contributions"), grains=(DAY,))
 """What came behind a horizon and is not in the numbers, by the day it is dated."""
 
+SURVEY_ANSWERS: Final = Family(
+    "survey_answers",
+    "survey",
+    ("queue",),
+    ("csat_answers", "csat_satisfied", "csat_commented", "promoters", "passives", "detractors"),
+)
+"""Surveys by the time of their last answer. Answers on 0-10 to an NPS question are one of three."""
+
+SURVEY_SENT: Final = Family("survey_sent", "survey", ("queue",), ("csat_sent", "csat_answered"))
+"""Satisfaction surveys by the time they were sent; answered whenever."""
+
+STAGE_STEPS: Final = Family("stage_steps", "account", ("stage",), ("accounts",), grains=(DAY,))
+"""Accounts that entered a stage less those that left it. A step family."""
+
+STAGE_MOVES: Final = Family("stage_moves", "account", ("from", "to"), ("moves",), grains=(DAY,))
+"""Moves of accounts between stages, by the instant of the move."""
+
+STAGE_STAYS: Final = Family("stage_stays", "account", ("stage",), ("stays", "stay_ms"), grains=(DAY,))
+"""Stays in a stage that ended by a move, by that instant."""
+
+HEADCOUNT: Final = Family("headcount", "agent", ("department",), ("agents",), grains=(DAY,))
+"""Agents who came to a department less those who left it. A step family."""
+
+STAFF_STEPS: Final = Family("staff_steps", "agent", ("window",), ("moved", "left"), grains=(DAY,))
+"""How many agents moved, or left, in the window that ends with a day. A step family."""
+
 FAMILIES: Final = {
     f.name: f
     for f in (
         LEAVE, COHORT, CUSTOMER, CALLBACK, HANDLE, WAITING, QUARANTINE, LATE, TICKETS, BACKLOG,
         UNANSWERED, TICKETS_QUARANTINE,
+        SURVEY_ANSWERS, SURVEY_SENT, STAGE_STEPS, STAGE_MOVES, STAGE_STAYS, HEADCOUNT, STAFF_STEPS,
     )
 }  # fmt: skip

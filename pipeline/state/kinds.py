@@ -8,11 +8,11 @@ from pipeline.entities.contact import as_of as chain_as_of
 from pipeline.entities.contact_metrics import contributions as call_contributions
 from pipeline.entities.factset import as_of as facts_as_of
 from pipeline.entities.ticket_metrics import contributions as ticket_contributions
-from pipeline.events import call, ticket
+from pipeline.events import account, agent, call, survey, ticket
 from pipeline.events.rejects import Ignored, Rejected
 from pipeline.metrics.buckets import Contribution
 from pipeline.metrics.definitions import Definitions
-from pipeline.state import tickets
+from pipeline.state import tickets, voices
 from pipeline.state.contacts import Contacts
 from pipeline.state.ledger import Ledger
 from pipeline.state.retention import Horizons
@@ -81,4 +81,28 @@ TICKET = Kind(
     facts_as_of,
     tickets.make,
 )
-KINDS = {kind.stream: kind for kind in (CALL, TICKET)}
+SURVEY = Kind(
+    survey.STREAM,
+    survey.decode,
+    voices.SURVEY,
+    voices.survey_contributions,
+    facts_as_of,
+    voices.make_surveys,
+)
+ACCOUNT = Kind(
+    account.STREAM,
+    account.decode,
+    voices.ACCOUNT,
+    voices.account_contributions,
+    facts_as_of,
+    voices.make_accounts,
+)
+AGENT = Kind(
+    agent.STREAM,
+    agent.decode,
+    voices.AGENT,
+    voices.agent_contributions,
+    facts_as_of,
+    voices.make_agents,
+)
+KINDS = {kind.stream: kind for kind in (CALL, TICKET, SURVEY, ACCOUNT, AGENT)}

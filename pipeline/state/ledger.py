@@ -16,6 +16,7 @@ from pipeline.metrics.buckets import (
     Contribution,
     Level,
     LevelValue,
+    add,
     merge,
 )
 from pipeline.metrics.definitions import Definitions
@@ -28,6 +29,9 @@ CAUSES: Final = ("", "late", "corrected", "deleted", "rebuilt")
 LevelKey: TypeAlias = tuple[str, str, tuple[str, ...]]
 _Series: TypeAlias = tuple[str, str, tuple[str, ...], int]
 _LEVELS: Final = frozenset(f.name for f in FAMILIES.values() if LEVEL in f.grains)
+_LASTING: Final = frozenset(f.name for f in FAMILIES.values() if f.grains == (DAY,))
+"""Kept by the day alone and for good: each day is part of today's prefix sum (architecture.md §2)."""
+_NOT_LIVE: Final = _LEVELS | _LASTING
 
 
 class Ledger:
@@ -71,8 +75,11 @@ class Ledger:
         self._watermark = watermark
         kept_out = 0
         for family, dims, at, cells in parts:
-            if family in _LEVELS:
-                self._post_level(family, tenant, dims, at, cells, sign, cause)
+            if family in _NOT_LIVE:
+                if family in _LEVELS:
+                    self._post_level(family, tenant, dims, at, cells, sign, cause)
+                else:
+                    self._post_lasting((family, tenant, dims, at), cells, sign, cause)
                 continue
             if at <= day_edge and self._day(tenant, at)[0].end <= day_edge:
                 kept_out += 1
@@ -94,6 +101,12 @@ class Ledger:
             elif start <= watermark - BUCKET_MS - CLOSED_AFTER_MS:
                 self._causes.setdefault(series, "late")
         return kept_out
+
+    def _post_lasting(self, series: _Series, cells: tuple[int, ...], sign: int, cause: str) -> None:
+        delta = self._day_deltas.setdefault(series, {})
+        add(delta, cells, sign)
+        if cause:
+            self._causes[series] = cause
 
     def _post_level(
         self,
@@ -174,7 +187,7 @@ class Ledger:
             key
             for key in self.buckets
             if (key[0] == LIVE and key[4] <= live_edge)
-            or (key[0] == DAY and key[4] <= day_edge and key[1] != LATE.name)
+            or (key[0] == DAY and key[4] <= day_edge and key[1] not in _LASTING)
         ]
         for key in stale:
             cells = self.buckets.pop(key)

@@ -24,6 +24,7 @@ class Horizons(NamedTuple):
     stale_ms: int = 7 * 24 * HOUR_MS
     day_ms: int = 400 * 24 * HOUR_MS
     solved_ms: int = 30 * 24 * HOUR_MS
+    survey_ms: int = 30 * 24 * HOUR_MS
 
 
 NO_HORIZONS: Final = Horizons(*[NEVER_MS] * len(Horizons._fields))
