@@ -24,7 +24,7 @@ from clickhouse_connect.driver.exceptions import (
 from clickhouse_connect.driver.insert import InsertContext
 
 from pipeline.settings import Sink
-from pipeline.sink.tables import TABLES, Row, Table
+from pipeline.sink.tables import OF_ENTITIES, TABLES, Row, Table
 
 SETTINGS: Final = {"async_insert": 0, "max_partitions_per_insert_block": 100}
 CONNECT_SECONDS: Final = 5
@@ -199,11 +199,11 @@ class Store:
             "type != concat('pulse.', stream, '.deleted') AND (tenant, stream, entity) IN"
             " (SELECT tenant, stream, entity FROM erasures)",
         )
-        for table in ("contacts", "legs"):
+        for table, stream, entity in OF_ENTITIES:
             self._delete(
                 table,
-                "deleted = 0 AND (tenant, initial_contact_id) IN"
-                " (SELECT tenant, entity FROM erasures WHERE stream = 'call')",
+                f"deleted = 0 AND (tenant, {entity}) IN"  # noqa: S608 - constants of tables.py
+                f" (SELECT tenant, entity FROM erasures WHERE stream = '{stream}')",
             )
         self._purged = erased
 

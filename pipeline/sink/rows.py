@@ -5,20 +5,22 @@ record that comes again changes nothing.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from zlib import crc32
 
 import msgspec
 
-from pipeline.events import call
+from pipeline.entities.contact import Chain
 from pipeline.events.instants import BadTimeError, instant_ms
-from pipeline.events.rejects import Rejected
+from pipeline.events.rejects import Ignored, Rejected
 from pipeline.metrics.buckets import BucketKey, Cells, LevelValue
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import FAMILIES
 from pipeline.sink.contact_rows import Origin, contact_rows, leg_rows
 from pipeline.sink.tables import (
+    ACCOUNTS,
+    AGENTS,
     BUCKETS,
     CONTACTS,
     ERASURES,
@@ -26,9 +28,11 @@ from pipeline.sink.tables import (
     RAW_EVENTS,
     REJECTED,
     REVISIONS,
+    SURVEYS,
     Row,
     Table,
 )
+from pipeline.sink.voice_rows import account_row, agent_row, survey_row
 from pipeline.state.codec import (
     ENTITIES,
     Header,
@@ -117,15 +121,33 @@ def state_rows(record: Record, stream: str, vectors: Vectors, *, accept_slice: b
 def _entity_rows(record: Record, value: bytes, stream: str, header: Header) -> Rows:
     origin = Origin(header.epoch, record.partition, record.offset)
     rows: Rows = []
-    for key, chain in decode_entities(value, KINDS[stream].entity):
-        if chain is None:
+    for key, known in decode_entities(value, KINDS[stream].entity):
+        if known is None:
             continue
-        if chain.deleted_at:
-            tenant, _, initial = key.partition("|")
-            rows.append((ERASURES, (tenant, stream, initial)))
-        rows += [(CONTACTS, row) for row in contact_rows(key, chain, origin)]
-        rows += [(LEGS, row) for row in leg_rows(key, chain, origin)]
+        if known.deleted_at:
+            tenant, _, entity = key.partition("|")
+            rows.append((ERASURES, (tenant, stream, entity)))
+        rows += _OF_ENTITY.get(stream, _no_rows)(key, known, origin)
     return rows
+
+
+def _chain_rows(key: str, chain: Chain, origin: Origin) -> Rows:
+    contacts: Rows = [(CONTACTS, row) for row in contact_rows(key, chain, origin)]
+    return contacts + [(LEGS, row) for row in leg_rows(key, chain, origin)]
+
+
+def _no_rows(_key: str, _entity: Any, _origin: Origin) -> Rows:
+    """Of a stream whose entities have no table: its numbers are in the buckets."""
+    return []
+
+
+_OF_ENTITY: Final[dict[str, Callable[[str, Any, Origin], Rows]]] = {
+    "call": _chain_rows,
+    "survey": lambda key, survey, origin: [(SURVEYS, survey_row(key, survey, origin))],
+    "account": lambda key, account, origin: [(ACCOUNTS, account_row(key, account, origin))],
+    "agent": lambda key, agent, origin: [(AGENTS, agent_row(key, agent, origin))],
+}
+"""The rows of one entity, by stream."""
 
 
 def _bucket_rows(
@@ -159,8 +181,13 @@ def _bucket_rows(
 
 
 class _Keys(msgspec.Struct):
+    """What names the entity in `data`; streams without such a field are keyed by the account."""
+
     contact_id: Any = None
     initial_contact_id: Any = None
+    ticket_id: Any = None
+    survey_id: Any = None
+    agent_id: Any = None
 
 
 class _Envelope(msgspec.Struct):
@@ -181,10 +208,10 @@ _envelope = msgspec.json.Decoder(_Envelope).decode
 def source_rows(record: Record, stream: str) -> Rows:
     """The event as it came, and its erasure if it is one; nothing of what the worker rejects.
 
-    `call.decode` is the worker's own judgement, so raw_events and rejected add up to the topic.
+    The stream's decoder is the worker's own judgement, so raw_events and rejected add up to the topic.
     """
     raw = record.value
-    judged = call.decode(raw, record.timestamp)
+    judged = KINDS[stream].decode(raw, record.timestamp)
     if raw is None or isinstance(judged, Rejected):
         return []
     try:
@@ -192,7 +219,7 @@ def source_rows(record: Record, stream: str) -> Rows:
         ts = instant_ms(event.time)
     except (msgspec.MsgspecError, BadTimeError):
         return []
-    entity = str(event.data.initial_contact_id or event.data.contact_id or "")
+    entity = _entity_of(event, stream)
     row = (
         event.tenantid,
         event.source,
@@ -209,9 +236,16 @@ def source_rows(record: Record, stream: str) -> Rows:
         record.offset,
     )
     rows: Rows = [(RAW_EVENTS, row)]
-    if isinstance(judged, call.CallEvent) and judged.fact.kind == call.DELETED:
+    if not isinstance(judged, Ignored) and event.type == f"pulse.{stream}.deleted":
         rows.append((ERASURES, (event.tenantid, stream, entity)))
     return rows
+
+
+def _entity_of(event: _Envelope, stream: str) -> str:
+    data = event.data
+    if stream == "call":
+        return str(data.initial_contact_id or data.contact_id or "")
+    return str(getattr(data, f"{stream}_id", event.accountid) or "")
 
 
 def dead_letter_rows(record: Record) -> Rows:

@@ -90,6 +90,27 @@ LEGS: Final = _table(
     "initiated_at queued_at enqueued_at answered_at talk_started_at callback_requested_at"
     " transferred_at flowed_out_at abandoned_at left_at ended_at",
 )
+SURVEYS: Final = _table(
+    "surveys",
+    "tenant survey_id epoch",
+    "tenant survey_id epoch src_partition question queue agent_id contact_id ticket_id respondent_ref"
+    " account sent_at answered_at score scale_min scale_max commented last_event_at deleted _ver",
+    "sent_at answered_at last_event_at",
+)
+ACCOUNTS: Final = _table(
+    "accounts",
+    "tenant account epoch",
+    "tenant account epoch src_partition stage owner segment plan region merged_into created_at merged_at"
+    " stay_stages stay_entered_ms stay_left_ms problems preferences last_event_at deleted _ver",
+    "created_at merged_at last_event_at",
+)
+AGENTS: Final = _table(
+    "agents",
+    "tenant agent_id epoch",
+    "tenant agent_id epoch src_partition department post_departments post_since_ms post_left_ms moved_ms"
+    " departed_ms departed_voluntarily last_event_at deleted _ver",
+    "last_event_at",
+)
 REJECTED: Final = _table(
     "rejected",
     "topic partition offset",
@@ -104,8 +125,17 @@ DEFINITIONS: Final = _table(
     "declared_at",
 )
 
-TABLES: Final = (RAW_EVENTS, BUCKETS, REVISIONS, CONTACTS, LEGS, REJECTED, ERASURES, DEFINITIONS)
-STATE_TABLES: Final = (ERASURES, CONTACTS, LEGS, BUCKETS, REVISIONS)
+ENTITY_TABLES: Final = (CONTACTS, LEGS, SURVEYS, ACCOUNTS, AGENTS)
+OF_ENTITIES: Final = (
+    (CONTACTS.name, "call", "initial_contact_id"),
+    (LEGS.name, "call", "initial_contact_id"),
+    (SURVEYS.name, "survey", "survey_id"),
+    (ACCOUNTS.name, "account", "account"),
+    (AGENTS.name, "agent", "agent_id"),
+)
+"""Which stream a table's rows are of, and the column that names the entity: what an erasure removes."""
+TABLES: Final = (RAW_EVENTS, BUCKETS, REVISIONS, *ENTITY_TABLES, REJECTED, ERASURES, DEFINITIONS)
+STATE_TABLES: Final = (ERASURES, *ENTITY_TABLES, BUCKETS, REVISIONS)
 """Made from a state log: a refused row stops the line. Erasures come first, so that nothing shows."""
 EVENT_TABLES: Final = (RAW_EVENTS, REJECTED)
 """Made from records that keep their bytes: a refused row goes to the sink's dead letters."""

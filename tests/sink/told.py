@@ -11,8 +11,6 @@ from pipeline.state.retention import NO_HORIZONS
 from pipeline.state.snapshot import Snapshot
 from tests.builders import UNDECLARED, raw, records
 
-STATE_TOPIC = "pulse.call.state"
-
 
 class LogRecord(NamedTuple):
     """A record as the sink fetches it."""
@@ -32,12 +30,13 @@ def log_of(
     number: int = 0,
     first: int = 0,
     definitions: Definitions = UNDECLARED,
+    stream: str = "call",
 ) -> list[LogRecord]:
     """The state log of a partition that takes in one list of events per commit.
 
     Each commit is followed by a marker, so offsets have holes.
     """
-    partition = Partition(definitions, NO_HORIZONS, check_future=False)
+    partition = Partition(definitions, NO_HORIZONS, stream=stream, check_future=False)
     snapshot = Snapshot()
     log: list[LogRecord] = []
     offset = first
@@ -61,7 +60,9 @@ def log_of(
                     kind=draft.kind, part=f"{index}/{len(drafts.records)}", is_slice=draft.is_slice
                 )
             )
-            log.append(LogRecord(STATE_TOPIC, number, offset, 1_800_000_000_000, draft.value, headers))
+            log.append(
+                LogRecord(f"pulse.{stream}.state", number, offset, 1_800_000_000_000, draft.value, headers)
+            )
             offset += 1
         offset += 1
     return log
@@ -71,10 +72,11 @@ def rows_of(
     log: Iterable[LogRecord], *, accept_slice: bool = False, definitions: Definitions = UNDECLARED
 ) -> Rows:
     """Everything the sink would write of it."""
+    vectors = vectors_of(definitions)
     return [
         row
         for record in log
-        for row in state_rows(record, "call", vectors_of(definitions), accept_slice=accept_slice)
+        for row in state_rows(record, record.topic.split(".")[1], vectors, accept_slice=accept_slice)
     ]
 
 
