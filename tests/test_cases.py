@@ -12,18 +12,15 @@ from tests import oracle
 
 PATHS = sorted((Path(__file__).parent / "cases").glob("*.json"))
 CASES = {path.stem: json.loads(path.read_text()) for path in PATHS}
-WHOLE = ["A1", "A5", "A6", "S1", "T1", "T2", "T3"]
+WHOLE = ["A1", "A5", "A6", "R1-churn", "R2", "S1", "T1", "T2", "T3"]
 
 # Of each case that cannot be answered yet: what is missing. This list must shrink; a metric or stream
 # that exists must be taken out of it.
 MISSING_METRICS = {
     "adoption", "active_1d", "active_7d", "active_28d", "stickiness", "time_to_value_p50", "time_to_value_p75",
     "time_to_value_p90", "time_to_value_mean", "time_to_value_censored", "activation",
-    "churn", "mrr", "arr", "active_accounts", "nrr", "grr", "gross_churn_mrr", "net_churn_mrr",
-    "mrr_new", "mrr_expansion", "mrr_contraction", "mrr_churn", "mrr_reactivation", "seats",
-    "clv_realised", "clv_predictive", "clv_given",
 }  # fmt: skip
-STREAMS_TO_COME = {"usage", "subscription"}
+STREAMS_TO_COME = {"usage"}
 
 
 def streams(case):

@@ -49,14 +49,14 @@ _scope: Final = codes(SCOPES)
 class SubscriptionFact(Fact, array_like=True, gc=False):
     """What one event says about one subscription. Instants in ms UTC, money in minor units.
 
-    `effective` is from when it holds. `source` and `id` break ties between states of one instant.
+    `effective` is from when it holds. `source` and `event_id` break ties between states of one instant.
     `minor` is the MRR of a state, else the amount invoiced or paid. `detail` is the code of a
     cancel's reason or of an invoice's scope. None: not stated.
     """
 
     effective: int
     source: str
-    id: str
+    event_id: str
     subscription: str
     minor: int | None = None
     currency: str | None = None

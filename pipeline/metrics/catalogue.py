@@ -7,7 +7,13 @@ means are computed here, when reading, and nowhere else.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from pipeline.metrics import call_metrics, people_metrics, survey_metrics, ticket_metrics
+from pipeline.metrics import (
+    call_metrics,
+    people_metrics,
+    subscription_metrics,
+    survey_metrics,
+    ticket_metrics,
+)
 from pipeline.metrics.buckets import Cells, LevelValue
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.metric import Definition, DefinitionError, Metric
@@ -23,6 +29,7 @@ METRICS: Final = {
         *ticket_metrics.METRICS,
         *survey_metrics.METRICS,
         *people_metrics.METRICS,
+        *subscription_metrics.METRICS,
     )
 }
 

@@ -83,6 +83,40 @@ TICKETS_QUARANTINE: Final = Family("tickets_quarantine", "ticket", ("reason",), 
 LATE: Final = Family("late", "call", ("stream",), ("events", "contributions"), grains=(DAY,))
 """What came behind a horizon and is not in the numbers, by the day it is dated."""
 
+STAYING: Final = Family(
+    "staying",
+    "subscription",
+    ("window",),
+    ("base", "lost", "joined", "start_seats", "end_seats"),
+    grains=(DAY,),
+)
+"""Accounts by whether they have MRR in any currency at the two ends of a window. A step family: a day's
+bucket holds what the window's answer changes by on that day. `base`: active at the start, `lost`: of those
+not active at the end, `joined`: not active at the start and active at some instant inside; seats of the
+base at both ends.
+"""
+
+FLOW: Final = Family(
+    "flow",
+    "subscription",
+    ("window", "currency"),
+    (
+        "base", "start_minor", "new", "new_minor", "expanded", "expansion_minor", "contracted",
+        "contraction_minor", "churned", "churn_minor", "reactivated", "reactivation_minor",
+    ),
+    grains=(DAY,),
+)  # fmt: skip
+"""MRR in minor units at a window's start and what became of it by its end, and how many accounts did.
+A step family.
+"""
+
+STANDING: Final = Family(
+    "standing", "subscription", ("currency",), ("accounts", "mrr_minor", "seats"), grains=(DAY,)
+)
+"""What there is at the end of a day, by currency; currency "": accounts active in any, and all seats.
+A step family.
+"""
+
 SURVEY_ANSWERS: Final = Family(
     "survey_answers",
     "survey",
@@ -114,6 +148,7 @@ FAMILIES: Final = {
     for f in (
         LEAVE, COHORT, CUSTOMER, CALLBACK, HANDLE, WAITING, QUARANTINE, LATE, TICKETS, BACKLOG,
         UNANSWERED, TICKETS_QUARANTINE,
+        STAYING, FLOW, STANDING,
         SURVEY_ANSWERS, SURVEY_SENT, STAGE_STEPS, STAGE_MOVES, STAGE_STAYS, HEADCOUNT, STAFF_STEPS,
     )
 }  # fmt: skip

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 BUCKET_MS: Final = 10_000
 DAY_MS: Final = 86_400_000
 LIVE_WINDOWS: Final = {"1m": 60_000, "5m": 300_000, "15m": 900_000, "30m": 1_800_000, "1h": 3_600_000}
-DAY_WINDOWS: Final = ("today", "7d", "30d", "month")
+DAY_WINDOWS: Final = ("today", "7d", "30d", "90d", "month")
 
 
 class Window(NamedTuple):
@@ -54,12 +54,13 @@ def day_span(number: int, zone: ZoneInfo) -> Window:
 
 
 def day_window(name: str, now: int, zone: ZoneInfo) -> Window:
-    """`today`, `7d`, `30d` or `month`: from a local midnight to the instant after `now`."""
+    """`today`, `7d`, `30d`, `90d` or `month`: from a local midnight to the instant after `now`."""
     today = local_date(now, zone)
     first = {
         "today": today,
         "7d": today - timedelta(days=6),
         "30d": today - timedelta(days=29),
+        "90d": today - timedelta(days=89),
         "month": today.replace(day=1),
     }[name]
     return Window(midnight(first, zone), now + 1)

@@ -6,9 +6,12 @@ from typing import Any, NamedTuple, Protocol
 from pipeline.entities.contact import Chain
 from pipeline.entities.contact import as_of as chain_as_of
 from pipeline.entities.contact_metrics import contributions as call_contributions
+from pipeline.entities.factset import FactSet
 from pipeline.entities.factset import as_of as facts_as_of
+from pipeline.entities.subscription import as_of as subscription_as_of
+from pipeline.entities.subscription_steps import contributions as subscription_contributions
 from pipeline.entities.ticket_metrics import contributions as ticket_contributions
-from pipeline.events import account, agent, call, survey, ticket
+from pipeline.events import account, agent, call, subscription, survey, ticket
 from pipeline.events.rejects import Ignored, Rejected
 from pipeline.metrics.buckets import Contribution
 from pipeline.metrics.definitions import Definitions
@@ -16,6 +19,7 @@ from pipeline.state import tickets, voices
 from pipeline.state.contacts import Contacts
 from pipeline.state.ledger import Ledger
 from pipeline.state.retention import Horizons
+from pipeline.state.tallied import Tallied, Tally
 
 
 class Fact(Protocol):
@@ -105,4 +109,14 @@ AGENT = Kind(
     facts_as_of,
     voices.make_agents,
 )
-KINDS = {kind.stream: kind for kind in (CALL, TICKET, SURVEY, ACCOUNT, AGENT)}
+SUBSCRIPTION = Kind(
+    subscription.STREAM,
+    subscription.decode,
+    FactSet[subscription.SubscriptionFact],
+    subscription_contributions,
+    subscription_as_of,
+    lambda ledger, definitions, _: Tallied(
+        Tally(subscription.STREAM, subscription_contributions), ledger, definitions
+    ),
+)
+KINDS = {kind.stream: kind for kind in (CALL, TICKET, SURVEY, ACCOUNT, AGENT, SUBSCRIPTION)}

@@ -29,7 +29,7 @@ of_buckets = pytest.mark.parametrize(
 @metrics
 def test_metric_is_complete(metric):
     assert METRICS[metric.name] is metric
-    assert metric.unit in {"seconds", "ratio", "count", "points"}
+    assert metric.unit in {"seconds", "ratio", "count", "points", "minor"}
     assert metric.help.endswith(".")
     assert (metric.window is None) != (metric.level is None) or metric.is_joint
 
@@ -49,8 +49,8 @@ def test_every_variant_answers_about_nothing(metric):
             number = read_level(metric, [], ms(0), UNDECLARED)
         else:
             number = read_window(metric, {}, definition, UNDECLARED)
-        # Empty is not zero: counts are 0, everything else is absent.
-        assert number.value == (0 if metric.unit == "count" else None)
+        # Empty is not zero: counts and amounts are 0, everything else is absent.
+        assert number.value == (0 if metric.unit in {"count", "minor"} else None)
 
 
 @metrics
