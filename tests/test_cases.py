@@ -12,7 +12,7 @@ from tests import oracle
 
 PATHS = sorted((Path(__file__).parent / "cases").glob("*.json"))
 CASES = {path.stem: json.loads(path.read_text()) for path in PATHS}
-WHOLE = ["A1", "A5", "A6", "R1-churn", "R2", "S1", "T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8"]
+WHOLE = ["A1", "A5", "A6", "R1-churn", "R2", "S1", "S2", "S3", "S4", "T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8"]
 
 # Of each case that cannot be answered yet: what is missing. This list must shrink; a metric or stream
 # that exists must be taken out of it.

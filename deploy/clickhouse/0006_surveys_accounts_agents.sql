@@ -7,6 +7,7 @@ CREATE TABLE IF NOT EXISTS surveys (
     epoch UInt32,
     src_partition UInt16,
     question LowCardinality(String),
+    sent_question LowCardinality(String),
     queue LowCardinality(String),
     agent_id String,
     contact_id String,
@@ -125,9 +126,12 @@ SELECT grain, start, tenant, queue, 'csat_response_rate' AS metric, 'ratio' AS u
     csat_answered AS part, toInt64(0) AS less, csat_sent AS n
 FROM survey_sent_now;
 
--- A row per series of [from, to), from live buckets; the edges lie on 10 seconds. `low` and `high`: Wilson
--- for a ratio, 1.96 standard errors for points.
+-- A row per series of [from, to), exact from the surveys themselves; the edges lie on 10 seconds. `low` and
+-- `high`: Wilson for a ratio, 1.96 standard errors for points.
 CREATE VIEW IF NOT EXISTS voice_window AS
+WITH
+    {from:DateTime64(3, 'UTC')} AS opening,
+    {to:DateTime64(3, 'UTC')} AS closing
 SELECT tenant, queue, metric, unit, part, less, n,
     multiIf(unit = 'count', toFloat64(part), n = 0, NULL, unit = 'points', 100 * (part - less) / n, part / n) AS value,
     multiIf(n = 0 OR unit = 'count', NULL, unit = 'points', value - spread,
@@ -135,24 +139,41 @@ SELECT tenant, queue, metric, unit, part, less, n,
     multiIf(n = 0 OR unit = 'count', NULL, unit = 'points', value + spread,
         least(1, (value + z2 / (2 * n) + half) / (1 + z2 / n))) AS high
 FROM (
-    SELECT tenant, queue, metric, unit, sum(p.part) AS part, sum(p.less) AS less, sum(p.n) AS n,
-        pow(1.959963984540054, 2) AS z2,
+    SELECT tenant, queue, m.1 AS metric, m.2 AS unit, toInt64(sum(m.3)) AS part, toInt64(sum(m.4)) AS less,
+        toInt64(sum(m.5)) AS n, pow(1.959963984540054, 2) AS z2,
         if(unit = 'ratio' AND n > 0,
             sqrt(z2 * (part / n) * (1 - part / n) / n + z2 * z2 / (4 * n * n)), NULL) AS half,
         if(unit = 'points' AND n > 0,
             196 * sqrt(greatest(0, (part + less) / n - pow((part - less) / n, 2)) / n), NULL) AS spread
-    FROM voice_parts AS p
-    WHERE grain = 'live'
-        AND start >= toDateTime({from:DateTime64(3, 'UTC')}, 'UTC')
-        AND start < toDateTime({to:DateTime64(3, 'UTC')}, 'UTC')
-        AND (SELECT throwIf(
+    FROM (
+        SELECT tenant, queue, question, sent_question, commented, answered_at IS NOT NULL AS is_answered,
+            ifNull(answered_at >= opening AND answered_at < closing, 0) AS is_in,
+            ifNull(sent_at >= opening AND sent_at < closing, 0) AND sent_question = 'csat' AS is_sent,
+            is_in AND question = 'csat' AS is_csat,
+            is_in AND question = 'nps' AND ifNull(scale_min = 0 AND scale_max = 10, 0) AS is_nps,
+            ifNull(4 * score >= 3 * scale_max + scale_min, 0) AS is_satisfied,
+            ifNull(score >= 9, 0) AS is_promoter, ifNull(score <= 6, 0) AS is_detractor
+        FROM surveys_now
+        WHERE is_in OR is_sent
+    )
+    ARRAY JOIN [
+        ('csat', 'ratio', is_csat AND is_satisfied, 0, is_csat),
+        ('csat_commented', 'ratio', is_csat AND commented, 0, is_csat),
+        ('csat_response_rate', 'ratio', is_sent AND is_answered, 0, is_sent),
+        ('nps', 'points', is_nps AND is_promoter, is_nps AND is_detractor, is_nps),
+        ('promoters', 'count', is_nps AND is_promoter, 0, is_nps AND is_promoter),
+        ('passives', 'count', is_nps AND NOT is_promoter AND NOT is_detractor, 0,
+            is_nps AND NOT is_promoter AND NOT is_detractor),
+        ('detractors', 'count', is_nps AND is_detractor, 0, is_nps AND is_detractor)
+    ] AS m
+    WHERE (SELECT throwIf(
             toUnixTimestamp64Milli({from:DateTime64(3, 'UTC')}) % 10000 != 0
                 OR toUnixTimestamp64Milli({to:DateTime64(3, 'UTC')}) % 10000 != 0,
             'from and to must lie on 10-second edges')) = 0
     GROUP BY tenant, queue, metric, unit
 );
 
--- The same for local days.
+-- The same by local days, from their buckets.
 CREATE VIEW IF NOT EXISTS voice_days AS
 SELECT tenant, queue, day, metric, unit, part, less, n,
     multiIf(unit = 'count', toFloat64(part), n = 0, NULL, unit = 'points', 100 * (part - less) / n, part / n) AS value,

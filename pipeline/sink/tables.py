@@ -90,10 +90,19 @@ LEGS: Final = _table(
     "initiated_at queued_at enqueued_at answered_at talk_started_at callback_requested_at"
     " transferred_at flowed_out_at abandoned_at left_at ended_at",
 )
+TICKETS: Final = _table(
+    "tickets",
+    "tenant ticket_id epoch",
+    "tenant ticket_id epoch src_partition channel author_kind group_id priority custom_work customer_ref"
+    " account created_at merged_at merged_into group_ms group_names custom_ms custom_flags start_ms reply_ms"
+    " first_ms first_since_ms first_groups next_ms next_since_ms next_groups solved_ms reopened_ms"
+    " solved_groups contradiction last_event_at deleted _ver",
+    "created_at merged_at last_event_at",
+)
 SURVEYS: Final = _table(
     "surveys",
     "tenant survey_id epoch",
-    "tenant survey_id epoch src_partition question queue agent_id contact_id ticket_id respondent_ref"
+    "tenant survey_id epoch src_partition question sent_question queue agent_id contact_id ticket_id respondent_ref"
     " account sent_at answered_at score scale_min scale_max commented last_event_at deleted _ver",
     "sent_at answered_at last_event_at",
 )
@@ -111,6 +120,14 @@ AGENTS: Final = _table(
     " departed_ms departed_voluntarily last_event_at deleted _ver",
     "last_event_at",
 )
+SUBSCRIPTIONS: Final = _table(
+    "subscriptions",
+    "tenant account recognition epoch",
+    "tenant account epoch src_partition recognition step_subscriptions step_from_ms step_until_ms"
+    " step_mrr_minor step_currencies step_seats step_plans paid_ms paid_minor paid_currencies invoiced_ms"
+    " invoiced_minor invoiced_currencies invoiced_scopes last_event_at deleted _ver",
+    "last_event_at",
+)
 REJECTED: Final = _table(
     "rejected",
     "topic partition offset",
@@ -125,13 +142,15 @@ DEFINITIONS: Final = _table(
     "declared_at",
 )
 
-ENTITY_TABLES: Final = (CONTACTS, LEGS, SURVEYS, ACCOUNTS, AGENTS)
+ENTITY_TABLES: Final = (CONTACTS, LEGS, TICKETS, SURVEYS, ACCOUNTS, AGENTS, SUBSCRIPTIONS)
 OF_ENTITIES: Final = (
     (CONTACTS.name, "call", "initial_contact_id"),
     (LEGS.name, "call", "initial_contact_id"),
+    (TICKETS.name, "ticket", "ticket_id"),
     (SURVEYS.name, "survey", "survey_id"),
     (ACCOUNTS.name, "account", "account"),
     (AGENTS.name, "agent", "agent_id"),
+    (SUBSCRIPTIONS.name, "subscription", "account"),
 )
 """Which stream a table's rows are of, and the column that names the entity: what an erasure removes."""
 TABLES: Final = (RAW_EVENTS, BUCKETS, REVISIONS, *ENTITY_TABLES, REJECTED, ERASURES, DEFINITIONS)

@@ -25,12 +25,13 @@ def survey_row(key: str, survey: FactSet[SurveyFact], origin: Origin) -> Row:
     name, read = _name(key, origin), read_survey(survey)
     if read is None:
         nothing = (None, None, None, None, None, 0, survey.touched_at, 1)
-        return (*name, *[""] * 7, *nothing, origin.offset)
+        return (*name, *[""] * 8, *nothing, origin.offset)
     sent, answer = read.sent, read.answer
     question = answer.question if answer is not None else sent.question if sent is not None else 0
     return (
         *name,
         QUESTIONS[question],
+        QUESTIONS[sent.question] if sent is not None else "",
         read.queue,
         read.agent,
         read.contact,
