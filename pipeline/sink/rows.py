@@ -18,6 +18,7 @@ from pipeline.metrics.buckets import BucketKey, Cells, LevelValue
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import FAMILIES
 from pipeline.sink.contact_rows import Origin, contact_rows, leg_rows
+from pipeline.sink.subscription_rows import subscription_rows
 from pipeline.sink.tables import (
     ACCOUNTS,
     AGENTS,
@@ -28,6 +29,7 @@ from pipeline.sink.tables import (
     RAW_EVENTS,
     REJECTED,
     REVISIONS,
+    SUBSCRIPTIONS,
     SURVEYS,
     Row,
     Table,
@@ -146,6 +148,9 @@ _OF_ENTITY: Final[dict[str, Callable[[str, Any, Origin], Rows]]] = {
     "survey": lambda key, survey, origin: [(SURVEYS, survey_row(key, survey, origin))],
     "account": lambda key, account, origin: [(ACCOUNTS, account_row(key, account, origin))],
     "agent": lambda key, agent, origin: [(AGENTS, agent_row(key, agent, origin))],
+    "subscription": lambda key, account, origin: [
+        (SUBSCRIPTIONS, row) for row in subscription_rows(key, account, origin)
+    ],
 }
 """The rows of one entity, by stream."""
 
