@@ -102,8 +102,9 @@ TICKETS: Final = _table(
 SURVEYS: Final = _table(
     "surveys",
     "tenant survey_id epoch",
-    "tenant survey_id epoch src_partition question sent_question queue agent_id contact_id ticket_id respondent_ref"
-    " account sent_at answered_at score scale_min scale_max commented last_event_at deleted _ver",
+    "tenant survey_id epoch src_partition question sent_question queue agent_id contact_id ticket_id"
+    " respondent_ref account sent_at answered_at score scale_min scale_max commented last_event_at deleted"
+    " _ver",
     "sent_at answered_at last_event_at",
 )
 ACCOUNTS: Final = _table(
