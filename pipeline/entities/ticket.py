@@ -59,7 +59,7 @@ class Reading(Struct, gc=False):
     """One reading of one ticket. Instants in ms UTC, None where there is none.
 
     `group` is the group now, `first_group` the one at creation. `waiting_since` is the start that no
-    human has answered yet. `public_replies` are public messages of human agents.
+    human has answered yet, `starts` all of them. `public_replies` are public messages of human agents.
     """
 
     created_at: int
@@ -71,6 +71,7 @@ class Reading(Struct, gc=False):
     merged_at: int | None = None
     waiting_since: int | None = None
     public_replies: int = 0
+    starts: list[int] = []
     first: list[Response] = []
     next: list[Response] = []
     solves: list[Solve] = []
@@ -103,13 +104,19 @@ def read(ticket: Ticket) -> Reading | None:
             next((fact.author for fact in births if fact.author), _CUSTOMER),
         )
     )
-    for fact in sorted(facts, key=_moment):
+    for fact in sorted(facts, key=moment):
         walk.take(fact)
     return walk.reading
 
 
-def _moment(fact: TicketFact) -> tuple[int, int, int]:
+def moment(fact: TicketFact) -> tuple[int, int, int]:
+    """In which order facts are read."""
     return fact.at, 4 if _is_solving(fact) else _PLACE[fact.kind], fact.name
+
+
+def is_reply(fact: TicketFact) -> bool:
+    """Whether it is a public message of a human agent."""
+    return fact.kind == MESSAGE_ADDED and fact.author == _AGENT and fact.visibility < _INTERNAL
 
 
 def _is_solving(fact: TicketFact) -> bool:
@@ -122,6 +129,7 @@ class _Walk:
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
         reading.waiting_since = reading.created_at
+        reading.starts.append(reading.created_at)
         self._replies_due = 2 if reading.author == _AGENT else 1
         self._was_answered = False
         self._asked_at: int | None = None
@@ -150,6 +158,7 @@ class _Walk:
     def _start(self, at: int) -> None:
         """A start replaces the one that still waits; the next reply answers it."""
         self.reading.waiting_since = at
+        self.reading.starts.append(at)
         self._replies_due = 1
 
     def _reopen(self, at: int) -> None:
@@ -158,11 +167,14 @@ class _Walk:
         self._start(at)
 
     def _message(self, fact: TicketFact) -> None:
-        if fact.visibility >= _INTERNAL:
-            return
-        if fact.author == _AGENT:
+        if is_reply(fact):
             self._reply(fact.at)
-        elif fact.author in (0, _CUSTOMER) and self._was_answered and self._asked_at is None:
+        elif (
+            fact.visibility < _INTERNAL
+            and fact.author in (0, _CUSTOMER)
+            and self._was_answered
+            and self._asked_at is None
+        ):
             self._asked_at = fact.at
 
     def _reply(self, at: int) -> None:

@@ -31,9 +31,11 @@ from pipeline.sink.tables import (
     REVISIONS,
     SUBSCRIPTIONS,
     SURVEYS,
+    TICKETS,
     Row,
     Table,
 )
+from pipeline.sink.ticket_rows import ticket_row
 from pipeline.sink.voice_rows import account_row, agent_row, survey_row
 from pipeline.state.codec import (
     ENTITIES,
@@ -145,6 +147,7 @@ def _no_rows(_key: str, _entity: Any, _origin: Origin) -> Rows:
 
 _OF_ENTITY: Final[dict[str, Callable[[str, Any, Origin], Rows]]] = {
     "call": _chain_rows,
+    "ticket": lambda key, ticket, origin: [(TICKETS, ticket_row(key, ticket, origin))],
     "survey": lambda key, survey, origin: [(SURVEYS, survey_row(key, survey, origin))],
     "account": lambda key, account, origin: [(ACCOUNTS, account_row(key, account, origin))],
     "agent": lambda key, agent, origin: [(AGENTS, agent_row(key, agent, origin))],
