@@ -99,15 +99,6 @@ TICKETS: Final = _table(
     " solved_groups contradiction last_event_at deleted _ver",
     "created_at merged_at last_event_at",
 )
-TICKETS: Final = _table(
-    "tickets",
-    "tenant ticket_id epoch",
-    "tenant ticket_id epoch src_partition channel author_kind group_id priority custom_work customer_ref"
-    " account created_at merged_at merged_into group_ms group_names custom_ms custom_flags start_ms reply_ms"
-    " first_ms first_since_ms first_groups next_ms next_since_ms next_groups solved_ms reopened_ms"
-    " solved_groups contradiction last_event_at deleted _ver",
-    "created_at merged_at last_event_at",
-)
 SURVEYS: Final = _table(
     "surveys",
     "tenant survey_id epoch",
@@ -152,11 +143,10 @@ DEFINITIONS: Final = _table(
     "declared_at",
 )
 
-ENTITY_TABLES: Final = (CONTACTS, LEGS, TICKETS, TICKETS, SURVEYS, ACCOUNTS, AGENTS, SUBSCRIPTIONS)
+ENTITY_TABLES: Final = (CONTACTS, LEGS, TICKETS, SURVEYS, ACCOUNTS, AGENTS, SUBSCRIPTIONS)
 OF_ENTITIES: Final = (
     (CONTACTS.name, "call", "initial_contact_id"),
     (LEGS.name, "call", "initial_contact_id"),
-    (TICKETS.name, "ticket", "ticket_id"),
     (TICKETS.name, "ticket", "ticket_id"),
     (SURVEYS.name, "survey", "survey_id"),
     (ACCOUNTS.name, "account", "account"),
