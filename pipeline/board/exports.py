@@ -11,7 +11,7 @@ from pipeline.metrics import calls, service_level
 from pipeline.metrics.buckets import Cells, Family, LevelValue
 from pipeline.metrics.catalogue import METRICS, definition_of, family_of, read_level, read_window
 from pipeline.metrics.definitions import Definitions
-from pipeline.metrics.families import CALLBACK, CUSTOMER, HANDLE, LEAVE, WAITING
+from pipeline.metrics.families import CALLBACK, CUSTOMER, HANDLE, LEAVE, SURVEY_ANSWERS, SURVEY_SENT, WAITING
 from pipeline.metrics.numbers import Number
 
 Read: TypeAlias = Callable[[Cells, Definitions], float | None]
@@ -239,6 +239,36 @@ WINDOWED: Final = (
         "Total time from talk to end; over support_handled it is the mean. Context only.",
         ((), _seconds(HANDLE, "handle_ms")),
     ),
+    *_with_interval("support_csat_ratio", "csat"),
+    _export(
+        "support_csat_answers", "csat", "Answers to satisfaction surveys.",
+        ((), _count(SURVEY_ANSWERS, "csat_answers")),
+    ),
+    _export(
+        "support_csat_answers_satisfied", "csat",
+        "Those in the top quarter of their scale; over support_csat_answers it is the ratio.",
+        ((), _count(SURVEY_ANSWERS, "csat_satisfied")),
+    ),
+    *_with_interval("support_csat_commented_ratio", "csat_commented"),
+    _export(
+        "support_csat_answers_commented", "csat_commented",
+        "Those with a comment; over support_csat_answers it is the ratio.",
+        ((), _count(SURVEY_ANSWERS, "csat_commented")),
+    ),
+    *_with_interval("support_csat_response_ratio", "csat_response_rate"),
+    _export(
+        "support_csat_sent", "csat_response_rate", "Satisfaction surveys sent.",
+        ((), _count(SURVEY_SENT, "csat_sent")),
+    ),
+    _export(
+        "support_csat_sent_answered", "csat_response_rate",
+        "Of the satisfaction surveys sent in the window: answered; over support_csat_sent it is the ratio.",
+        ((), _count(SURVEY_SENT, "csat_answered")),
+    ),
+    *_with_interval("support_nps_points", "nps"),
+    _counted("promoters"),
+    _counted("passives"),
+    _counted("detractors"),
 )  # fmt: skip
 
 

@@ -15,11 +15,9 @@ from pipeline.state.retention import Horizons
 from pipeline.state.snapshot import Draft, Snapshot
 from tests.builders import UNDECLARED, Record, raw
 
-TOPIC = "pulse.call.state"
 
-
-def source(partition: int = 0) -> Source:
-    return Source("call", TOPIC, partition)
+def source(partition: int = 0, stream: str = "call") -> Source:
+    return Source(stream, f"pulse.{stream}.state", partition)
 
 
 def header(next_offset: int = 0, watermark: int = 0, **more: Any) -> Header:
@@ -51,10 +49,15 @@ class Worker:
     """The owner of one source partition: events in, commits out."""
 
     def __init__(
-        self, partition: int = 0, *, partitions: int = 1, definitions: Definitions = UNDECLARED
+        self,
+        partition: int = 0,
+        *,
+        partitions: int = 1,
+        definitions: Definitions = UNDECLARED,
+        stream: str = "call",
     ) -> None:
-        self.source = source(partition)
-        self.state = Partition(definitions, Horizons(), check_future=False)
+        self.source = source(partition, stream)
+        self.state = Partition(definitions, Horizons(), stream=stream, check_future=False)
         self._snapshot = Snapshot()
         self._partitions = partitions
         self._format = state_format(definitions.state_fingerprint)
