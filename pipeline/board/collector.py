@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from pipeline.board.exports import LEVELS, WINDOWED, Export, LevelExport
 from pipeline.board.places import dims_of
 from pipeline.board.snapshot import WINDOWS, Freshness, Snapshot
+from pipeline.board.success import SUCCESS, SuccessExport
 from pipeline.metrics import calls
 from pipeline.metrics.families import LATE
 
@@ -51,6 +52,14 @@ def _level(export: LevelExport, snapshot: Snapshot) -> Metric:
         value = export.read(told.get(place, ()), snapshot.now, snapshot.definitions)
         if value is not None:
             family.add_metric([name or "" for name in place], value)
+    return family
+
+
+def _success(export: SuccessExport, snapshot: Snapshot) -> Metric:
+    family = GaugeMetricFamily(export.name, export.help, labels=export.labels)
+    for place, cells in sorted(snapshot.steps.get(export.family, {}).items()):
+        for labels, value in export.series(place, cells, snapshot.definitions):
+            family.add_metric(labels, value)
     return family
 
 
@@ -133,6 +142,7 @@ BY_SOURCE: Final[tuple[tuple[str, str, Callable[[Freshness], float | None]], ...
 FAMILIES: Final[dict[str, Build]] = {
     **{export.name: partial(_windowed, export) for export in WINDOWED},
     **{export.name: partial(_level, export) for export in LEVELS},
+    **{export.name: partial(_success, export) for export in SUCCESS},
     "support_quarantined": _quarantined,
     "pulse_events_late_today": partial(
         _late, "pulse_events_late_today", "Events that came behind the horizon, dated today.", "events"

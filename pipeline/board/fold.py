@@ -6,6 +6,7 @@ from whoever reads the log. It knows neither Kafka nor a definition of any metri
 
 from typing import Final, NamedTuple, TypeAlias
 
+from pipeline.board.places import STEPS
 from pipeline.board.sums import LONGEST_MS, Sums, difference, negative, running_end
 from pipeline.metrics.buckets import DAY, LIVE, BucketKey, Cells, LevelValue
 from pipeline.metrics.definitions import Definitions
@@ -126,7 +127,7 @@ class Fold:
         grain, family, tenant, dims, start = key
         if isinstance(value, LevelValue):
             self.levels.setdefault((family, tenant, dims), {})[source] = value
-        elif self._is_kept(grain, start):
+        elif self._is_kept(family, grain, start):
             delta = difference(value, place.values.get(key, {}))
             place.values[key] = value
             self._add(key, delta)
@@ -139,12 +140,16 @@ class Fold:
             sums = self.series[series] = Sums()
         if grain == LIVE:
             sums.add_live(start, delta, self.end)
+        elif family in STEPS:
+            sums.add_day(max(start, self._oldest_day), delta)
         else:
             sums.add_day(start, delta)
 
-    def _is_kept(self, grain: str, start: int) -> bool:
-        """Everything ahead is kept: a callback scheduled for tonight counts in tonight's buckets."""
-        return start >= (self._oldest_day if grain == DAY else self._oldest)
+    def _is_kept(self, family: str, grain: str, start: int) -> bool:
+        """Everything ahead is kept: a callback scheduled for tonight counts in tonight's buckets. Of step
+        families everything behind is, too: it is part of today's sum.
+        """
+        return family in STEPS or start >= (self._oldest_day if grain == DAY else self._oldest)
 
     def caught_up(self, source: Source) -> None:
         """The source was read to the end its log had when it was opened."""
@@ -189,12 +194,15 @@ class Fold:
 
     def _sweep(self) -> None:
         self._set_horizon()
-        for sums in self.series.values():
-            sums.drop_before(self._oldest, self._oldest_day)
+        for (family, _, _), sums in self.series.items():
+            if family in STEPS:
+                sums.gather_before(self._oldest_day)
+            else:
+                sums.drop_before(self._oldest, self._oldest_day)
         for series in [key for key, sums in self.series.items() if not (sums.live or sums.days)]:
             del self.series[series]
         for place in self.positions.values():
-            stale = [key for key in place.values if not self._is_kept(key[0], key[4])]
+            stale = [key for key in place.values if not self._is_kept(key[1], key[0], key[4])]
             for key in stale:
                 del place.values[key]
 

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from pipeline.metrics.buckets import LEVEL, LIVE
 from pipeline.metrics.catalogue import Definition
-from pipeline.metrics.families import FAMILIES
+from pipeline.metrics.families import FAMILIES, FLOW, STANDING, STAYING
 
 Dims: TypeAlias = tuple[str, ...]
 """Names of dimensions, `tenant` first."""
@@ -18,6 +18,8 @@ DIMENSIONS: Final[Dims] = ("tenant", "queue", "channel")
 TALLIES: Final = tuple(family.name for family in FAMILIES.values() if LIVE in family.grains)
 BY_REASON: Final = tuple(family.name for family in FAMILIES.values() if family.dims == ("reason",))
 """What stands aside: it belongs to a tenant alone."""
+STEPS: Final = (STAYING.name, FLOW.name, STANDING.name)
+"""Step families: the number of a day is the sum of all day buckets up to it (architecture.md §3)."""
 LEVELS: Final = tuple(f.name for f in FAMILIES.values() if LEVEL in f.grains and f.name not in BY_REASON)
 
 

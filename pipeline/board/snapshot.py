@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
+from pipeline.board.days import Days
 from pipeline.board.fold import Fold, Position, SeriesKey, Source
 from pipeline.board.places import (
     BY_REASON,
     DIMENSIONS,
     LEVELS,
+    STEPS,
     TALLIES,
     Dims,
     Place,
@@ -20,7 +22,8 @@ from pipeline.board.places import (
     dims_of,
     places_of,
 )
-from pipeline.board.sums import LONGEST_MS, Sums, negative
+from pipeline.board.steps import is_kept_live, step_parts
+from pipeline.board.sums import LONGEST_MS, negative
 from pipeline.metrics.buckets import Cells, LevelValue, merge
 from pipeline.metrics.catalogue import (
     METRICS,
@@ -38,13 +41,9 @@ from pipeline.metrics.numbers import Number
 from pipeline.metrics.windows import (
     BUCKET_MS,
     LIVE_WINDOWS,
-    Window,
-    day_number,
-    day_span,
     day_window,
     floor_bucket,
     live_window,
-    local_date,
 )
 
 NOW: Final = "now"
@@ -97,7 +96,8 @@ class Snapshot:
 
     `places` is by dimensions, `cells` by (family, window), `levels` by family; `quarantine` is by
     (tenant, reason) and `late` by (tenant, stream), both of which belong to no queue. `recent` holds
-    10-second buckets by family, for definitions that let the youngest of them ripen.
+    10-second buckets by family, for definitions that let the youngest of them ripen. `steps` holds, of
+    step families, what is up to the end of the tenant's running day.
     """
 
     now: int
@@ -109,6 +109,7 @@ class Snapshot:
     late: Mapping[tuple[str, str], Cells]
     freshness: tuple[Freshness, ...]
     recent: Mapping[str, Mapping[Place, Mapping[int, Cells]]] = field(default_factory=dict)
+    steps: Mapping[str, CellsAt] = field(default_factory=dict)
     _ripe: dict[tuple[str, str, int], CellsAt] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -140,6 +141,7 @@ class Snapshot:
             if question.metrics is None or name in question.metrics:
                 yield from self._level_rows(metric, question)
                 yield from self._window_rows(metric, question)
+                yield from self._step_rows(metric, question)
 
     def _window_rows(self, metric: Metric, question: Question) -> Iterator[Row]:
         if metric.window is None or metric.families[0] not in TALLIES:
@@ -161,6 +163,17 @@ class Snapshot:
         for place, levels in self._levels_of(metric, question).items():
             number = read_level(metric, levels, self.now, self.definitions)
             yield Row(metric, definition, None, dims_of(metric.families[0]), place, number)
+
+    def _step_rows(self, metric: Metric, question: Question) -> Iterator[Row]:
+        """Numbers of step families by tenant; amounts of several currencies stay apart."""
+        if metric.window is None or metric.families[0] not in STEPS:
+            return
+        asked = _definitions_asked(metric, question)
+        for (window, dims, place), cells in step_parts(self.steps, metric, question).items():
+            for definition in asked:
+                if is_kept_live(definition):
+                    number = read_window(metric, cells, definition, self.definitions)
+                    yield Row(metric, definition, window, dims, place, number)
 
     def _levels_of(self, metric: Metric, question: Question) -> dict[Place, list[LevelValue]]:
         family = metric.families[0]
@@ -245,13 +258,16 @@ def snapshot_of(fold: Fold, definitions: Definitions, now: int) -> Snapshot:
     freshness = tuple(_freshness(*each, now) for each in sorted(fold.positions.items()))
     if not all(each.is_caught_up or each.refused for each in freshness):
         return Snapshot(now, definitions, {}, {}, {}, {}, {}, freshness)
-    days = _Days(definitions, now)
+    days = Days(definitions, now)
     cells: dict[tuple[str, str], dict[Place, Cells]] = {(f, w): {} for f in TALLIES for w in WINDOWS}
     recent: dict[str, dict[Place, Mapping[int, Cells]]] = {family: {} for family in RIPENING}
     late: dict[tuple[str, str], Cells] = {}
+    steps: dict[str, dict[Place, Cells]] = {family: {} for family in STEPS}
     for (family, tenant, dims), sums in fold.series.items():
         if family == LATE.name:
             late[tenant, dims[0]] = days.so_far(tenant, sums)
+        elif family in STEPS:
+            steps[family][tenant, *dims] = days.up_to_today(tenant, sums)
         elif (family, TODAY) in cells:
             place = (tenant, *dims)
             for window in LIVE_WINDOWS:
@@ -267,7 +283,7 @@ def snapshot_of(fold: Fold, definitions: Definitions, now: int) -> Snapshot:
         elif family in levels:
             levels[family][tenant, *dims] = values
     places = places_of([*((family, parts) for (family, _), parts in cells.items()), *levels.items()])
-    return Snapshot(now, definitions, places, cells, levels, quarantine, late, freshness, recent)
+    return Snapshot(now, definitions, places, cells, levels, quarantine, late, freshness, recent, steps)
 
 
 def _levels(fold: Fold) -> Iterator[tuple[SeriesKey, tuple[LevelValue, ...]]]:
@@ -288,20 +304,3 @@ def _freshness(source: Source, place: Position, now: int) -> Freshness:
         place.is_caught_up,
         place.refused,
     )
-
-
-class _Days:
-    """The running local day of each tenant."""
-
-    def __init__(self, definitions: Definitions, now: int) -> None:
-        self._definitions = definitions
-        self._now = now
-        self._known: dict[str, tuple[int, Window]] = {}
-
-    def so_far(self, tenant: str, sums: Sums) -> Cells:
-        known = self._known.get(tenant)
-        if known is None:
-            zone = self._definitions.zone(tenant)
-            number = day_number(local_date(self._now, zone))
-            known = self._known[tenant] = (number, day_span(number, zone))
-        return sums.day_so_far(*known, self._now)

@@ -82,6 +82,19 @@ class Sums:
                 merge(total, negative(cells))
         return total
 
+    def up_to(self, number: int) -> Cells:
+        """The sum of every day bucket up to a day."""
+        total: Cells = {}
+        for day, cells in self.days.items():
+            if day <= number:
+                merge(total, cells)
+        return total
+
+    def gather_before(self, day: int) -> None:
+        """Put what is dated before `day` into `day`: the sums from there on stay what they are."""
+        for at in [at for at in self.days if at < day]:
+            _add(self.days, day, self.days.pop(at))
+
     def drop_before(self, start: int, day: int) -> None:
         """Let go of 10-second buckets before `start` and days before `day`."""
         for edge, buckets in ((start, self.live), (day, self.days)):

@@ -1,0 +1,29 @@
+"""Each tenant's running local day, and what the board's sums say of it. Source: metrics.md §1."""
+
+from pipeline.board.sums import Sums
+from pipeline.metrics.buckets import Cells
+from pipeline.metrics.definitions import Definitions
+from pipeline.metrics.windows import Window, day_number, day_span, local_date
+
+
+class Days:
+    """The running local day of each tenant."""
+
+    def __init__(self, definitions: Definitions, now: int) -> None:
+        self._definitions = definitions
+        self._now = now
+        self._known: dict[str, tuple[int, Window]] = {}
+
+    def so_far(self, tenant: str, sums: Sums) -> Cells:
+        return sums.day_so_far(*self._today(tenant), self._now)
+
+    def up_to_today(self, tenant: str, sums: Sums) -> Cells:
+        return sums.up_to(self._today(tenant)[0])
+
+    def _today(self, tenant: str) -> tuple[int, Window]:
+        known = self._known.get(tenant)
+        if known is None:
+            zone = self._definitions.zone(tenant)
+            number = day_number(local_date(self._now, zone))
+            known = self._known[tenant] = (number, day_span(number, zone))
+        return known
