@@ -6,7 +6,7 @@ asks each question anew. Windows are [start, end) in ms; `at` means: of what is 
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from math import sqrt
+from math import ceil, sqrt
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -229,7 +229,7 @@ def attrition(told: Told, start: int, end: int, dims: dict[str, str], at: int | 
     agents = list(entities(told, "agent_id", dims.get("tenant"), at))
     there = [sum(state_at(facts, edge)[0] == "joined" for facts in agents) for edge in (start, end)]
     gone = sum(left(facts, start, end) for facts in agents)
-    return (gone / (sum(there) / 2) if sum(there) else None), sum(there) // 2
+    return (gone / (sum(there) / 2) if sum(there) else None), ceil(sum(there) / 2)
 
 
 DAYS = {

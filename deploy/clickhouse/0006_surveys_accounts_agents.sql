@@ -283,7 +283,7 @@ FROM staff_days;
 
 CREATE VIEW IF NOT EXISTS attrition AS
 SELECT tenant, window, day, 'default' AS definition, departed, headcount_at_start, headcount_at_end,
-    intDiv(headcount_at_start + headcount_at_end, 2) AS n,
+    intDiv(headcount_at_start + headcount_at_end + 1, 2) AS n,
     if(headcount_at_start + headcount_at_end = 0, NULL, 2 * departed / (headcount_at_start + headcount_at_end)) AS value
 FROM staff_days;
 

@@ -25,9 +25,9 @@ def internal_mobility(moved: int, left: int) -> Number:
 
 
 def attrition(left: int, headcount_at_start: int, headcount_at_end: int) -> Number:
-    """Agents left / mean of the headcounts at start and end; n is that mean, rounded down.
+    """Agents left / mean of the headcounts at start and end; n is that mean, rounded up.
 
     No proportion (who came and went within the window is in no headcount), so no interval.
     """
     twice = headcount_at_start + headcount_at_end
-    return Number(2 * left / twice if twice else None, twice // 2)
+    return Number(2 * left / twice if twice else None, -(-twice // 2))

@@ -215,7 +215,7 @@ def test_window_of_the_month_ends_with_the_month():
 
 
 def test_attrition_is_over_the_mean_headcount():
-    assert attrition(2, 4, 3) == Number(2 / 3.5, 3)
+    assert attrition(2, 4, 3) == Number(2 / 3.5, 4)
     assert attrition(1, 0, 0) == Number(None, 0)
 
 
