@@ -10,9 +10,9 @@ from typing import Final, TypeAlias
 
 from pipeline.entities.contact import Chain, Leg
 from pipeline.entities.stay import Stay, read_leg
-from pipeline.events.call import ANSWERED, CALLBACK_REQUESTED, TRANSFERRED, CallFact
+from pipeline.events.call import ANSWERED, CALLBACK_REQUESTED, QUEUED, TRANSFERRED, CallFact
 from pipeline.metrics.buckets import Contribution
-from pipeline.metrics.families import CALLBACK, CUSTOMER
+from pipeline.metrics.families import CALLBACK, CUSTOMER, QUARANTINE
 
 PATHS: Final = ("direct", "transfer", "callback")
 Reading: TypeAlias = tuple[Leg, Stay | None]
@@ -40,25 +40,79 @@ def chain_contributions(readings: Iterable[Reading]) -> list[Contribution]:
 
 
 def around(
-    chain: Chain, leg: Leg, stay: Stay | None, fact: CallFact
-) -> tuple[list[Contribution], list[Contribution]]:
-    """What the chain added before `fact`, which `leg` has by now, and what it adds now.
+    chain: Chain, leg: Leg, stay: Stay | None, fact: CallFact, before: Iterable[Contribution]
+) -> tuple[list[Contribution], list[Contribution]] | None:
+    """What the chain added before `fact`, which `leg` has by now, and what it adds now; None: the same.
 
-    `stay` is `leg` as it is read with it.
+    `stay` is `leg` as it is read with it, `before` what `leg` counted without it. In the path of every
+    event: most chains have one leg and speak once, and most facts come in order of time.
     """
-    spoken = sum(1 for each in chain.legs for known in each.facts if known.kind <= CALLBACK_REQUESTED)
+    legs = chain.legs
+    spoken, last_answer = 0, -1
+    for each in legs:
+        for known in each.facts:
+            if known.kind <= CALLBACK_REQUESTED:
+                spoken += 1
+                if known.kind == ANSWERED and known.at > last_answer:
+                    last_answer = known.at
     if not spoken:
-        return [], []
-    readings = [(each, stay if each is leg else read_leg(each)) for each in chain.legs]
-    after = chain_contributions(readings)
-    if spoken == 1 and fact.kind <= CALLBACK_REQUESTED:
-        return [], after
+        return None
+    if fact.kind > CALLBACK_REQUESTED:
+        if fact.at > last_answer and _says_nothing_new(leg, stay, fact, last_answer, before):
+            return None
+    elif spoken == 1:
+        return [], _alone(leg, stay, fact) if len(legs) == 1 else chain_contributions(_read(chain, leg, stay))
     rest = [known for known in leg.facts if known is not fact]
     former = Leg(leg.contact, leg.leg, rest, leg.is_stale, leg.is_first)
-    before = chain_contributions(
-        (former, read_leg(former)) if reading[0] is leg else reading for reading in readings
+    readings = _read(chain, leg, stay)
+    return (
+        chain_contributions(
+            (former, read_leg(former)) if reading[0] is leg else reading for reading in readings
+        ),
+        chain_contributions(readings),
     )
-    return before, after
+
+
+def _read(chain: Chain, leg: Leg, stay: Stay | None) -> list[Reading]:
+    return [(each, stay if each is leg else read_leg(each)) for each in chain.legs]
+
+
+def _says_nothing_new(
+    leg: Leg, stay: Stay | None, fact: CallFact, last_answer: int, before: Iterable[Contribution]
+) -> bool:
+    """Whether a fact later than every answer, itself no answer and no request, leaves the chain as it is.
+
+    It could end that the chain is partial, begin or end a contradiction, or be the first to state what a
+    leg is.
+    """
+    first = leg.facts[0]
+    return (
+        (len(leg.facts) > 1 or not leg.is_first)
+        and (stay is None or not stay.contradiction)
+        and not any(part[0] == QUARANTINE.name for part in before)
+        and (fact.instant is None or fact.instant > last_answer)
+        and (first is not fact or len(leg.facts) == 1)
+        and (not fact.channel or first.channel > 0)
+        and (not fact.direction or first.direction > 0)
+        and (fact.kind != QUEUED or not any(known.kind <= CALLBACK_REQUESTED for known in leg.facts))
+    )
+
+
+def _alone(leg: Leg, stay: Stay | None, fact: CallFact) -> list[Contribution]:
+    """`chain_contributions` of a chain of one leg in which `fact` alone is an answer or a request."""
+    if stay is None or stay.contradiction or not stay.is_counted or not leg.is_first:
+        return []
+    if fact.kind == CALLBACK_REQUESTED:
+        return [(CALLBACK.name, (stay.queue, stay.channel), fact.at, (0, 1))]
+    if stay.outcome != ANSWERED:
+        return []
+    path = "direct"
+    for known in leg.facts:
+        if known.kind == TRANSFERRED and known.at <= fact.at:
+            path = "transfer"
+    wait = 0 if stay.enqueued_at is None else _talk_at(stay) - stay.enqueued_at
+    cells = (0, 1, 1, wait) if wait else (0, 1)
+    return [(CUSTOMER.name, (stay.queue, stay.channel, path), fact.at, cells)]
 
 
 def _is_human_answer(reading: _Read) -> bool:

@@ -91,11 +91,16 @@ class Contacts:
         before = self._before(leg, stay, fact)
         if before is not None or len(leg.facts) == 1:
             # A first fact may end that the chain was partial, whatever it says.
-            chain_before, chain_after = around(chain, leg, stay, fact)
-            after = stay_contributions(leg, stay, self._bounds_ms) + chain_after
-            self._post(key, (before or []) + chain_before, after, "", watermark, fact.at)
+            after = stay_contributions(leg, stay, self._bounds_ms)
+            former = before or []
+            whole = around(chain, leg, stay, fact, former)
+            if whole is not None:
+                former, after = former + whole[0], after + whole[1]
+            self._post(key, former, after, "", watermark, fact.at)
         elif stay is not None and stay.ended is fact:
-            self._post(key, [], handled(stay), "", watermark, fact.at)
+            after = handled(stay)
+            if after:
+                self._post(key, [], after, "", watermark, fact.at)
         if fact.at < watermark:
             self._set_alarm(key, chain, watermark)
         return APPLIED

@@ -147,3 +147,33 @@ def test_long_queue_of_stuck_legs_still_shows_the_oldest_that_waits():
     there = level(*(ms(at) for at in range(16)), ms(100))
     assert read("oldest_waiting", ms(four + 50), there) == four - 50
     assert (read("stuck", ms(four + 50), there), read("in_queue", ms(four + 50), there)) == (16, 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("lenient", "no definition 'lenient'; known are strict, all, answered, forgiving, amazon, genesys"),
+        ({"Y": 20}, "no parameter 'Y'; known are X, S, mature, flowouts, drop_short, drop_abandoned"),
+        ({"X": "20"}, "X: '20'; a threshold is a number of seconds"),
+        ({"S": -1}, "S: -1; a threshold is a number of seconds, at least 0"),
+        ({"X": True}, "X: True; a threshold"),
+        ({"X": float("inf")}, "X: inf; a threshold"),
+        ({"mature": "no"}, "mature: 'no'; a switch is true or false"),
+        ({"flowouts": True}, "flowouts is a switch of the definition genesys"),
+        ({"name": "all", "drop_short": True}, "drop_short is a switch of the definition genesys"),
+    ],
+)
+def test_service_level_asked_wrongly_is_told_what_is_wrong(asked, told):
+    with pytest.raises(DefinitionError, match=told):
+        definition_of(METRICS["service_level"], asked)
+
+
+@pytest.mark.parametrize(
+    "asked", [None, {}, {"X": 20}, {"S": 5, "X": 20}, {"mature": False}, {"flowouts": False}]
+)
+def test_service_level_by_parameters_alone_is_strict(asked):
+    assert definition_of(METRICS["service_level"], asked)["name"] == "strict"
+
+
+def test_percentile_of_an_undeclared_vector_is_absent_not_zero():
+    assert read_window(METRICS["asa_p50"], {}, {"name": "default"}, UNDECLARED) == (None, 0, None, None)

@@ -161,6 +161,35 @@ def test_buckets_and_replay_and_oracle_give_the_same_numbers(told, asked):
         assert from_buckets.n == n
 
 
+@settings(max_examples=200)
+@given(
+    streams().map(unambiguous),
+    st.integers(-20, 400),
+    st.sampled_from(sorted([*chain_oracle.CHAINS, *chain_oracle.RANKS, "service_level", "handle_time"])),
+    st.sampled_from(["1m", "5m", "1h"]),
+    st.sampled_from([{}, {"X": 30}, {"name": "all", "mature": False}, {"name": "amazon", "X": 60}]),
+)
+def test_windows_that_end_at_an_instant_are_those_of_the_oracle(told, at, name, window, level):
+    """As the facts dated up to it tell; a service level leaves out the ten seconds that still have X."""
+    now, length = ms(at), {"1m": 60_000, "5m": 300_000, "1h": 3_600_000}[window]
+    start, end = now - now % 10_000 + 10_000 - length, now + 1
+    if name in chain_oracle.CHAINS:
+        value, n = chain_oracle.CHAINS[name](chain_oracle.chains(told, now), {}, start, end)
+    else:
+        if name == "service_level" and level.get("mature", True):
+            ripe = now - 1000 * level.get("X", 20)
+            end = min(end, ripe - ripe % 10_000)
+        read = oracle.WINDOWS.get(name) or chain_oracle.RANKS[name]
+        value, n = read(oracle.Asked(oracle.legs(told, now), start, end, parameters=level))
+    definition = level if name == "service_level" else None
+    found = answer(
+        {"call": partition(told).entities.by_key},
+        Question(name, definition, at=now, window=window),
+        DEFINITIONS,
+    )
+    assert (found.value, found.n) == (None if value is None else pytest.approx(value), n)
+
+
 @settings(max_examples=300)
 @given(streams().map(unambiguous), st.integers(-20, 200), st.sampled_from(sorted(oracle.LEVELS)))
 def test_levels_at_past_instants_are_those_of_the_oracle(told, at, name):
