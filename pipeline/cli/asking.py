@@ -15,7 +15,7 @@ from pipeline.events.instants import instant_text
 from pipeline.metrics.buckets import Family
 from pipeline.metrics.catalogue import METRICS, DefinitionError
 from pipeline.metrics.definitions import Definitions, DefinitionsError
-from pipeline.metrics.families import FAMILIES
+from pipeline.metrics.families import FAMILIES, FLOW, STANDING
 from pipeline.metrics.numbers import Number
 from pipeline.metrics.windows import Window
 from pipeline.replay.answer import answer
@@ -24,7 +24,7 @@ from pipeline.replay.cases import replay as run_events
 from pipeline.replay.question import Question
 from pipeline.sources.files import lines_of
 
-PLACES = ("queue", "group", "reason")
+PLACES = ("queue", "group", "reason", "currency")
 Files = Annotated[list[Path], typer.Argument(help="NDJSON files; - is standard input.")]
 
 
@@ -89,9 +89,27 @@ def _questions(replayed: Replay, at: int, span: Window | None) -> Iterator[Quest
                 else:
                     for window in ("1h", "today"):
                         yield Question(metric.name, None, dims, None, at, window)
+    if span is None:
+        yield from _joint_questions(replayed, at)
+
+
+def _joint_questions(replayed: Replay, at: int) -> Iterator[Question]:
+    """Every joint metric that needs no parameter, over 30 days; amounts by currency."""
     for metric in METRICS.values():
-        if metric.is_joint and span is None and metric.stream in replayed.partitions:
-            yield Question(metric.name, None, {}, None, at, "30d")
+        if not metric.is_joint or metric.stream not in replayed.partitions:
+            continue
+        if metric.fault and metric.fault({"name": metric.variants[0]}):
+            continue
+        is_money = "currency" in metric.joint_dims and metric.families[0] in (FLOW.name, STANDING.name)
+        for dims in _currencies(replayed) if is_money and metric.unit != "count" else [{}]:
+            yield Question(metric.name, None, dims, None, at, "30d")
+
+
+def _currencies(replayed: Replay) -> list[dict[str, str]]:
+    """The currencies that any account ever had MRR in."""
+    buckets = replayed.partitions[STANDING.stream].ledger.buckets
+    found = {key[3][0] for key in buckets if key[1] == STANDING.name and key[3][0]}
+    return [{"currency": currency} for currency in sorted(found)]
 
 
 def _places(replayed: Replay, family: Family) -> list[dict[str, str]]:
