@@ -5,8 +5,9 @@ from typing import Any, Final
 
 import msgspec
 
+from pipeline.board.freshness import Freshness
 from pipeline.board.places import ALL_DIMENSIONS, DIMENSIONS, Question
-from pipeline.board.snapshot import NOW, TODAY, WINDOWS, Freshness, Row, Snapshot
+from pipeline.board.snapshot import NOW, TODAY, WINDOWS, Row, Snapshot
 from pipeline.events.instants import instant_text
 from pipeline.metrics.catalogue import Definition, definition_of, metric_of
 

@@ -16,8 +16,10 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from pipeline.board.exports import LEVELS, WINDOWED, Export, LevelExport
+from pipeline.board.freshness import Freshness
+from pipeline.board.people import PEOPLE, PeopleExport
 from pipeline.board.places import dims_of
-from pipeline.board.snapshot import WINDOWS, Freshness, Snapshot
+from pipeline.board.snapshot import WINDOWS, Snapshot
 from pipeline.board.success import SUCCESS, SuccessExport
 from pipeline.metrics import calls
 from pipeline.metrics.families import LATE
@@ -60,6 +62,14 @@ def _success(export: SuccessExport, snapshot: Snapshot) -> Metric:
     for place, cells in sorted(snapshot.steps.get(export.family, {}).items()):
         for labels, value in export.series(place, cells, snapshot.definitions):
             family.add_metric(labels, value)
+    return family
+
+
+def _people(export: PeopleExport, snapshot: Snapshot) -> Metric:
+    family = GaugeMetricFamily(export.name, export.help, labels=export.labels)
+    for place, number in export.read(snapshot.steps):
+        if number.value is not None:
+            family.add_metric([name or "" for name in place], number.value)
     return family
 
 
@@ -143,6 +153,7 @@ FAMILIES: Final[dict[str, Build]] = {
     **{export.name: partial(_windowed, export) for export in WINDOWED},
     **{export.name: partial(_level, export) for export in LEVELS},
     **{export.name: partial(_success, export) for export in SUCCESS},
+    **{export.name: partial(_people, export) for export in PEOPLE},
     "support_quarantined": _quarantined,
     "pulse_events_late_today": partial(
         _late, "pulse_events_late_today", "Events that came behind the horizon, dated today.", "events"

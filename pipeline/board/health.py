@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from pipeline.board.snapshot import Freshness, Snapshot
+from pipeline.board.freshness import Freshness
+from pipeline.board.snapshot import Snapshot
 
 LOOP_STALL_SECONDS: Final = 10.0
 HEARTBEATS_MISSED: Final = 3

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from pipeline.board.days import Days
-from pipeline.board.fold import Fold, Position, SeriesKey, Source
+from pipeline.board.fold import Fold, SeriesKey
+from pipeline.board.freshness import Freshness, freshness_of
+from pipeline.board.people import people_numbers
 from pipeline.board.places import (
     BY_REASON,
     DIMENSIONS,
@@ -51,29 +53,8 @@ TODAY: Final = "today"
 WINDOWS: Final = (*LIVE_WINDOWS, TODAY)
 RIPENING: Final = frozenset(name for m in METRICS.values() if m.maturity for name in m.families)
 """Families of which the last hour's buckets are kept, because not all of them may count yet."""
-IDLE_AFTER_MS: Final = 60_000
 
 CellsAt: TypeAlias = Mapping[Place, Cells]
-
-
-class Freshness(NamedTuple):
-    """Where one source stands; instants in ms, -1 = no commit seen.
-
-    Idle: commits come, but since a minute none with new events, so its watermark says nothing.
-    """
-
-    source: Source
-    next_offset: int
-    position: int
-    watermark: int
-    committed_at: int
-    is_idle: bool
-    is_caught_up: bool
-    refused: str
-
-    def age_ms(self, now: int) -> int | None:
-        """Since the last commit was appended; None when there was none."""
-        return None if self.committed_at < 0 else max(0, now - self.committed_at)
 
 
 class Row(NamedTuple):
@@ -142,6 +123,8 @@ class Snapshot:
                 yield from self._level_rows(metric, question)
                 yield from self._window_rows(metric, question)
                 yield from self._step_rows(metric, question)
+                for window, dims, place, number in people_numbers(self.steps, name, question):
+                    yield Row(metric, definition_of(metric, None), window, dims, place, number)
 
     def _window_rows(self, metric: Metric, question: Question) -> Iterator[Row]:
         if metric.window is None or metric.families[0] not in TALLIES:
@@ -255,7 +238,7 @@ def snapshot_of(fold: Fold, definitions: Definitions, now: int) -> Snapshot:
     Before all sources are caught up there are no numbers: half a log tells of the past as of now.
     """
     fold.advance(now)
-    freshness = tuple(_freshness(*each, now) for each in sorted(fold.positions.items()))
+    freshness = tuple(freshness_of(*each, now) for each in sorted(fold.positions.items()))
     if not all(each.is_caught_up or each.refused for each in freshness):
         return Snapshot(now, definitions, {}, {}, {}, {}, {}, freshness)
     days = Days(definitions, now)
@@ -291,16 +274,3 @@ def _levels(fold: Fold) -> Iterator[tuple[SeriesKey, tuple[LevelValue, ...]]]:
         values = tuple(value for value in told.values() if value.counts)
         if values:
             yield key, values
-
-
-def _freshness(source: Source, place: Position, now: int) -> Freshness:
-    return Freshness(
-        source,
-        place.next_offset,
-        place.position,
-        place.watermark,
-        place.committed_at,
-        now - place.moved_at > IDLE_AFTER_MS,
-        place.is_caught_up,
-        place.refused,
-    )

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from pipeline.entities.agent import read_career
+from pipeline.entities.agent import Post, read_career
 from pipeline.entities.factset import FactSet
 from pipeline.events.agent import AgentFact
 from pipeline.metrics.buckets import Contribution
@@ -21,6 +21,7 @@ _ONE_MORE: Final = (HEADCOUNT.cell("agents"), 1)
 _ONE_LESS: Final = (HEADCOUNT.cell("agents"), -1)
 _MOVED: Final = STAFF_STEPS.cell("moved")
 _LEFT: Final = STAFF_STEPS.cell("left")
+_AT_START: Final = STAFF_STEPS.cell("at_start")
 
 
 def contributions(agent: FactSet[AgentFact], zone: ZoneInfo) -> list[Contribution]:
@@ -39,7 +40,30 @@ def contributions(agent: FactSet[AgentFact], zone: ZoneInfo) -> list[Contributio
                 dims = (window,)
                 parts.append((STAFF_STEPS.name, dims, midnight(first, zone), (cell, 1)))
                 parts.append((STAFF_STEPS.name, dims, midnight(after, zone), (cell, -1)))
+    for post in career.posts:
+        parts += _there_at_start(post, zone)
     return parts
+
+
+def _there_at_start(post: Post, zone: ZoneInfo) -> list[Contribution]:
+    """Steps of the days whose windows begin while the agent holds a post."""
+    parts: list[Contribution] = []
+    for window in DAY_WINDOWS:
+        first = _first_begun_after(local_date(post.since, zone), window)
+        after = None if post.left_at is None else _first_begun_after(local_date(post.left_at, zone), window)
+        if first != after:
+            parts.append((STAFF_STEPS.name, (window,), midnight(first, zone), (_AT_START, 1)))
+            if after is not None:
+                parts.append((STAFF_STEPS.name, (window,), midnight(after, zone), (_AT_START, -1)))
+    return parts
+
+
+def _first_begun_after(day: date, window: str) -> date:
+    """The first day that ends a window begun after `day`."""
+    tomorrow = day + timedelta(days=1)
+    if window == "month":
+        return tomorrow if tomorrow.day == 1 else _last_in(day, window) + timedelta(days=1)
+    return _last_in(tomorrow, window)
 
 
 def _stretches(days: Iterable[date], window: str) -> list[tuple[date, date]]:

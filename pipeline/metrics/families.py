@@ -140,8 +140,10 @@ STAGE_STAYS: Final = Family("stage_stays", "account", ("stage",), ("stays", "sta
 HEADCOUNT: Final = Family("headcount", "agent", ("department",), ("agents",), grains=(DAY,))
 """Agents who came to a department less those who left it. A step family."""
 
-STAFF_STEPS: Final = Family("staff_steps", "agent", ("window",), ("moved", "left"), grains=(DAY,))
-"""How many agents moved, or left, in the window that ends with a day. A step family."""
+STAFF_STEPS: Final = Family("staff_steps", "agent", ("window",), ("moved", "left", "at_start"), grains=(DAY,))
+"""How many agents moved, or left, in the window that ends with a day, and how many were on the staff at its
+start. A step family.
+"""
 
 FAMILIES: Final = {
     f.name: f

@@ -222,8 +222,12 @@ def test_prefix_sums_of_days_say_who_moved_and_left_and_who_is_there(told, tenan
     agents = list(oracle.entities(told, "agent_id", tenant))
     for window in DAY_WINDOWS:
         span = oracle.window(window, end, zone)
-        counted = [prefix_sum(found, "staff_steps", tenant, (window,), cell, day) for cell in (0, 1)]
-        assert counted == [sum(was(facts, *span) for facts in agents) for was in (oracle.moved, oracle.left)]
+        counted = [prefix_sum(found, "staff_steps", tenant, (window,), cell, day) for cell in (0, 1, 2)]
+        at_start = oracle.headcount(told, span[0] - 1, {"tenant": tenant})[0]
+        assert counted == [
+            *(sum(was(facts, *span) for facts in agents) for was in (oracle.moved, oracle.left)),
+            at_start,
+        ]
     there = [
         prefix_sum(found, "headcount", tenant, (department,), 0, day)
         for department in ("support", "sales", "product")
