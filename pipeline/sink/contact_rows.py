@@ -149,7 +149,13 @@ def _readings(chain: Chain) -> list[_Reading]:
 
 def _first_human_answer(readings: Iterable[_Reading]) -> _Reading | None:
     answers = [r for r in readings if r.stay.outcome == ANSWERED and r.stay.answered is not None]
-    return min(answers, key=lambda r: r.stay.left_at or 0, default=None)
+    return min(answers, key=_answered, default=None)
+
+
+def _answered(reading: _Reading) -> tuple[int, int]:
+    """Equal instants in the order in which metrics of chains take them."""
+    answered = reading.stay.answered
+    return (answered.at, answered.name) if answered is not None else (0, 0)
 
 
 def _path(readings: Iterable[_Reading], until: int | None) -> str:

@@ -48,7 +48,7 @@ def due_at(chain: Chain, horizons: Horizons) -> int:
     if look is not None:
         return look
     leave = max(at for at, _ in due)
-    requested = [stay.left_at or 0 for _, stay in stays if stay and stay.outcome == CALLBACK_REQUESTED]
+    requested = [fact.at for leg in chain.legs for fact in leg.facts if fact.kind == CALLBACK_REQUESTED]
     human = [stay.left_at or 0 for _, stay in stays if stay and stay.outcome == ANSWERED]
     if requested and max(requested) > max(human, default=-1):
         leave = max(leave, _step(chain.touched_at + horizons.callback_ms))

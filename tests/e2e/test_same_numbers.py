@@ -42,7 +42,15 @@ WINDOW_METRICS = {
     "support_offered": ("offered", None),
     "support_abandon_ratio": ("abandon_rate", None),
     "support_callbacks_requested": ("callbacks_requested", None),
+    "support_asa_p90_seconds": ("asa_p90", None),
+    "support_callback_kept_ratio": ("callback_kept", None),
+    "support_callback_wait_seconds": ("callback_wait", None),
+    "support_handle_time_seconds": ("handle_time", None),
 }
+ASKED_OTHERWISE = {"service_level", "asa_customer", "asa_p50", "asa_p90", "asa_p99"}
+"""On the board a service level waits for its threshold and a percentile is of a bin; views have
+`asa_customer` by path apart. tests/sink/test_views_of_calls.py holds these to the oracle.
+"""
 
 
 @pytest.fixture
@@ -201,7 +209,7 @@ def compare_live_windows(settings: Settings, rows: list[dict], now: int) -> None
                 "SELECT * FROM support_window("
                 f"from = '{clickhouse(span.start)}', to = '{clickhouse(span.end)}')",
             )
-            if row["counted_by"] == "leave" or row["metric"] in {"offered", "abandon_rate"}
+            if row["counted_by"] != "enqueue" or row["metric"] in {"offered", "abandon_rate"}
         }
         expected = [row for row in rows if row.get("window") == window]
         assert_same(expected, found)
@@ -212,7 +220,7 @@ def compare_today(settings: Settings, rows: list[dict], now: int) -> None:
     found = {
         key(row): row
         for row in ask(settings, f"SELECT * FROM support_days WHERE day = '{day}'")
-        if row["counted_by"] == "leave" or row["metric"] in {"offered", "abandon_rate"}
+        if row["counted_by"] != "enqueue" or row["metric"] in {"offered", "abandon_rate"}
     }
     # What is dated after now belongs to the day in ClickHouse, and not yet to the board's today.
     ahead = {
@@ -230,6 +238,8 @@ def compare_today(settings: Settings, rows: list[dict], now: int) -> None:
 
 def assert_same(expected: list[dict], found: dict[tuple, dict]) -> None:
     for row in expected:
+        if row["metric"] in ASKED_OTHERWISE:
+            continue
         other = found.get(key(row))
         if other is None:
             assert row["value"] in (None, 0), row

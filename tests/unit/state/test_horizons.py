@@ -25,6 +25,10 @@ HORIZON_OF = {
     "finished by a human": ([("queued", 0, {}), ("answered", 1, {}), ("ended", 3, {})], 30),
     "on an edge": ([("queued", 0, {}), ("abandoned", 10, {})], 30),
     "promised a callback": ([("queued", 0, {}), ("callback_requested", 3, {})], 100),
+    "promised a callback in the talk": (
+        [("queued", 0, {}), ("answered", 1, {}), ("callback_requested", 3, {}), ("ended", 5, {})],
+        100,
+    ),
     "callback kept": (
         [
             ("queued", 0, {}),
