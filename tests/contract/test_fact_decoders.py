@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from pipeline.events import account, agent, subscription, survey, ticket
+from pipeline.events import account, agent, subscription, survey, ticket, usage
 from pipeline.events.decoding import FactEvent
 from pipeline.events.rejects import Ignored, Rejected
 from tests.strategies import json_values, odd_values
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
-DECODERS = {module.STREAM: module.decode for module in (account, agent, subscription, survey, ticket)}
+DECODERS = {module.STREAM: module.decode for module in (account, agent, subscription, survey, ticket, usage)}
 
 
 def examples(stream, folder=""):
