@@ -8,8 +8,8 @@ from tests.builders import iso
 
 HOUR = 3600
 WHATS = (
-    "created", "created", "message_added", "message_added", "message_added", "message_added", "bot_handed_off",
-    "assigned", "status_changed", "status_changed", "solved", "solved", "reopened", "merged", "changed", "voided",
+    *["message_added"] * 12, *["status_changed"] * 3, *["solved"] * 3, *["assigned"] * 2, *["changed"] * 2,
+    *["reopened"] * 2, *["bot_handed_off"] * 2, "created", "voided",
 )  # fmt: skip
 
 
@@ -66,26 +66,28 @@ _FIELDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
 @st.composite
 def ticket_events(draw: st.DrawFn, *, erased: bool = True) -> dict[str, Any]:
     """One fact of one of a few tickets of two tenants; ids come from a pool, so names meet again."""
-    what = draw(st.sampled_from([*WHATS, "deleted"] if erased else WHATS))
+    is_erased = erased and draw(st.integers(0, 150)) == 77
+    is_merged = draw(st.integers(0, 40)) == 23
+    what = "deleted" if is_erased else "merged" if is_merged else draw(st.sampled_from(WHATS))
     # Few instants, so that they meet, 72 h among their distances; `created` mostly before the others.
     hours = [0, 0, 0, 1] if what == "created" else [0, 1, 1, 2, 3, 3, 5, 26, 73, 75, 100]
     at = draw(st.sampled_from(hours)) * HOUR + draw(st.sampled_from([0, 0, 0, 0, 5, 10]))
     more = draw(_FIELDS.get(what, st.just({})))
-    if what == "voided" or draw(st.integers(0, 9)) == 0:
-        more = {**more, "corrects": f"e{draw(st.integers(0, 99))}"}
+    if what == "voided" or draw(st.integers(0, 19)) == 11:
+        more = {**more, "corrects": f"e{draw(st.integers(0, 200))}"}
     return event(
         what,
         at,
-        ticket=draw(st.sampled_from(["k", "k", "k", "l"])),
-        tenantid=draw(st.sampled_from(["t", "t", "t", "t", "u"])),
-        id=f"e{draw(st.integers(0, 99))}",
+        ticket=draw(st.sampled_from(["k", "k", "k", "k", "k", "l"])),
+        tenantid=draw(st.sampled_from(["t", "t", "t", "t", "t", "u"])),
+        id=f"e{draw(st.integers(0, 200))}",
         **more,
     )
 
 
-def histories(max_size: int = 20, *, erased: bool = True) -> st.SearchStrategy[list[dict[str, Any]]]:
+def histories(max_size: int = 30, *, erased: bool = True) -> st.SearchStrategy[list[dict[str, Any]]]:
     """Events of a few tickets in any order, contradictions, voids and erasures among them."""
-    told = st.lists(ticket_events(erased=erased), min_size=1, max_size=max_size)
+    told = st.lists(ticket_events(erased=erased), min_size=max_size // 2, max_size=max_size)
     return told.map(lambda events: unambiguous([event("created", 0, id="birth"), *events]))
 
 
