@@ -21,7 +21,8 @@ from pipeline.events.subscription import (
 
 Account: TypeAlias = FactSet[SubscriptionFact]
 _STATES: Final = frozenset((STARTED, CHANGED, REACTIVATED, CANCELLED))
-_STEERING: Final = _STATES | {CANCEL_SCHEDULED, CANCEL_UNSCHEDULED}
+STEERING: Final = _STATES | {CANCEL_SCHEDULED, CANCEL_UNSCHEDULED}
+"""Kinds of facts that decide what holds from when."""
 
 
 class State(NamedTuple):
@@ -55,7 +56,7 @@ def timelines(account: Account, recognition: str) -> dict[str, Timeline]:
     """Per subscription its states by the instant they hold from, one per instant, ascending."""
     by_subscription: dict[str, list[tuple[int, SubscriptionFact]]] = {}
     for fact in account.facts:
-        if fact.kind in _STEERING:
+        if fact.kind in STEERING:
             holds_from = fact.at if fact.kind == CANCELLED and recognition == "event" else fact.effective
             by_subscription.setdefault(fact.subscription, []).append((holds_from, fact))
     return {

@@ -13,8 +13,10 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from pipeline.entities.subscription import Account, Standing, State, standings, timelines
+from pipeline.entities.subscription import STEERING, Account, Standing, State, standings, timelines
 from pipeline.entities.subscription_metrics import compare, standing_cells
+from pipeline.events.decoding import FactEvent
+from pipeline.events.subscription import SubscriptionFact
 from pipeline.metrics.buckets import Contribution
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import FLOW, STANDING, STAYING
@@ -24,21 +26,42 @@ ROLLING: Final = {"1d": 1, "30d": 30, "90d": 90}
 MONTH: Final = "month"
 STEP_WINDOWS: Final = (*ROLLING, MONTH)
 """Kept live. A day's own window `1d` is what `daily_sum` adds up."""
+EVER: Final = -1
+NEVER: Final = 1 << 52
 _Series = tuple[str, tuple[str, ...]]
 _Cells = dict[int, int]
+_NO_CELLS: Final[_Cells] = {}
 
 
-def contributions(account: Account, definitions: Definitions, tenant: str) -> list[Contribution]:
-    """Everything the account adds to STANDING, STAYING and FLOW, dated at local midnights."""
-    if not account.facts:
+def contributions(
+    account: Account, definitions: Definitions, tenant: str, since: int = EVER
+) -> list[Contribution]:
+    """What the account adds to STANDING, STAYING and FLOW, dated at local midnights: everything, or what
+    is dated on the local day of `since` (ms) and later.
+    """
+    if not account.facts or since >= NEVER:
         return []
     zone = definitions.zone(tenant)
     found = standings(timelines(account, definitions.recognition).values(), _everything)
     days = [_day(standing.at, zone) for standing in found]
-    parts = list(_steps(_standing_answers(found, days), zone))
+    first = _day(since, zone) if since > EVER else 0
+    parts = list(_steps(_standing_answers(found, days, first), zone))
     for window in STEP_WINDOWS:
-        parts += _steps(_window_answers(found, days, window), zone)
+        parts += _steps(_window_answers(found, days, window, first), zone)
     return parts
+
+
+def changes_since(account: Account, event: FactEvent) -> int | None:
+    """From which instant on an event can change what the account adds; None: from anywhere.
+
+    A state speaks of what follows it only. NEVER: of nothing that is counted by day.
+    """
+    fact = event.fact
+    if event.voids or not isinstance(fact, SubscriptionFact):
+        return None
+    if any(known.name == fact.name for known in account.facts):
+        return None
+    return min(fact.effective, fact.at) if fact.kind in STEERING else NEVER
 
 
 def _everything(_: State) -> bool:
@@ -46,13 +69,15 @@ def _everything(_: State) -> bool:
 
 
 def _steps(answers: Iterator[tuple[int, dict[_Series, _Cells]]], zone: ZoneInfo) -> Iterator[Contribution]:
-    """Differences between one day's answer and the one before it."""
-    before: dict[_Series, _Cells] = {}
+    """Differences between one day's answer and the one before it. The first answer is only compared."""
+    _, before = next(answers)
     for day, after in answers:
-        for series in sorted({*before, *after}):
-            old, new = before.get(series, {}), after.get(series, {})
+        for series in {**before, **after}:
+            old, new = before.get(series, _NO_CELLS), after.get(series, _NO_CELLS)
+            if old == new:
+                continue
             cells: list[int] = []
-            for cell in sorted({*old, *new}):
+            for cell in {**old, **new}:
                 amount = new.get(cell, 0) - old.get(cell, 0)
                 if amount:
                     cells += (cell, amount)
@@ -62,19 +87,22 @@ def _steps(answers: Iterator[tuple[int, dict[_Series, _Cells]]], zone: ZoneInfo)
         before = after
 
 
-def _standing_answers(found: list[Standing], days: list[int]) -> Iterator[tuple[int, dict[_Series, _Cells]]]:
-    for day in sorted(set(days)):
-        standing = found[bisect_right(days, day) - 1]
-        yield day, {(STANDING.name, (currency,)): _cells(told) for currency, told in standing_cells(standing)}
+def _standing_answers(
+    found: list[Standing], days: list[int], first: int
+) -> Iterator[tuple[int, dict[_Series, _Cells]]]:
+    """The answer on the eve of `first`, and on each later day that may change it."""
+    for day in _turns(set(days), first):
+        count = bisect_right(days, day)
+        told = standing_cells(found[count - 1]) if count else []
+        yield day, {(STANDING.name, (currency,)): _cells(cells) for currency, cells in told}
 
 
 def _window_answers(
-    found: list[Standing], days: list[int], window: str
+    found: list[Standing], days: list[int], window: str, first: int
 ) -> Iterator[tuple[int, dict[_Series, _Cells]]]:
-    turns = sorted({*days, *(_leaves(day, window) for day in days)})
-    for day in turns:
-        first, last = bisect_right(days, _eve(day, window)), bisect_right(days, day)
-        stays, flows = compare(found, first, last)
+    for day in _turns({*days, *(_leaves(day, window) for day in days)}, first):
+        before, upto = bisect_right(days, _eve(day, window)), bisect_right(days, day)
+        stays, flows = compare(found, before, upto)
         answer: dict[_Series, _Cells] = {
             (FLOW.name, (window, currency)): _cells(cells) for currency, cells in flows
         }
@@ -83,10 +111,14 @@ def _window_answers(
         yield day, answer
 
 
+def _turns(days: set[int], first: int) -> list[int]:
+    return [first - 1, *sorted(day for day in days if day >= first)]
+
+
 def _eve(day: int, window: str) -> int:
     """The last day before the window that ends with `day`."""
     if window == MONTH:
-        return day - date.fromordinal(day).day
+        return day - date.fromordinal(max(day, 1)).day
     return day - ROLLING[window]
 
 

@@ -9,6 +9,7 @@ from pipeline.entities.contact_metrics import contributions as call_contribution
 from pipeline.entities.factset import FactSet
 from pipeline.entities.factset import as_of as facts_as_of
 from pipeline.entities.subscription import as_of as subscription_as_of
+from pipeline.entities.subscription_steps import changes_since
 from pipeline.entities.subscription_steps import contributions as subscription_contributions
 from pipeline.entities.ticket_metrics import contributions as ticket_contributions
 from pipeline.events import account, agent, call, subscription, survey, ticket
@@ -116,7 +117,7 @@ SUBSCRIPTION = Kind(
     subscription_contributions,
     subscription_as_of,
     lambda ledger, definitions, _: Tallied(
-        Tally(subscription.STREAM, subscription_contributions), ledger, definitions
+        Tally(subscription.STREAM, subscription_contributions, since=changes_since), ledger, definitions
     ),
 )
 KINDS = {kind.stream: kind for kind in (CALL, TICKET, SURVEY, ACCOUNT, AGENT, SUBSCRIPTION)}

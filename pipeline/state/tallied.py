@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from pipeline.entities.factset import FactSet, is_known, merge
 from pipeline.events.decoding import DELETED
-from pipeline.metrics.buckets import Contribution
+from pipeline.metrics.buckets import LEVEL, Contribution
 from pipeline.metrics.definitions import Definitions
+from pipeline.metrics.families import FAMILIES
 from pipeline.state.contacts import APPLIED, DUPLICATE, LATE, difference
 from pipeline.state.ledger import Ledger
 from pipeline.state.retention import NEVER_MS
@@ -20,13 +21,16 @@ class Tally(NamedTuple):
     """What is particular to a stream. `due_at` None, or answering None: never leaves. `contributions` of
     (entity, what is declared, tenant): the tenant's zone and calendar may decide.
 
-    `late_ms`: an event so far behind the watermark whose entity is unknown is not applied.
+    `late_ms`: an event so far behind the watermark whose entity is unknown is not applied. `since`
+    of (entity, event) tells from which instant on the event can change what is counted, and
+    `contributions` then takes it as a fourth argument: both sides of the difference leave out the same.
     """
 
     stream: str
-    contributions: Callable[[Any, Definitions, str], list[Contribution]]
+    contributions: Callable[..., list[Contribution]]
     due_at: Callable[[Any], int | None] | None = None
     late_ms: int = NEVER_MS
+    since: Callable[[Any, Any], int | None] | None = None
 
 
 class Tallied:
@@ -41,6 +45,8 @@ class Tallied:
         self._ledger = ledger
         self._definitions = definitions
         self._alarms: list[tuple[int, str]] = []
+        families = (family for family in FAMILIES.values() if family.stream == tally.stream)
+        self._has_levels = any(LEVEL in family.grains for family in families)
 
     def apply(self, event: Any, watermark: int) -> str:
         """Take in one event: APPLIED, DUPLICATE or LATE. Alarms up to `watermark` have rung."""
@@ -60,9 +66,10 @@ class Tallied:
         elif is_known(entity, event):
             return DUPLICATE
         self.changed.add(key)
-        before = self._count(key, entity)
+        since = self._tally.since(entity, event) if self._tally.since else None
+        before = self._count(key, entity, since)
         merge(entity, event)
-        after = self._count(key, entity)
+        after = self._count(key, entity, since)
         removed, added = difference(before, after)
         cause = "deleted" if event.fact.kind == DELETED else "corrected" if event.voids else ""
         tenant = _tenant(key)
@@ -73,8 +80,9 @@ class Tallied:
         self._set_alarm(key, entity)
         return APPLIED
 
-    def _count(self, key: str, entity: FactSet[Any]) -> list[Contribution]:
-        return self._tally.contributions(entity, self._definitions, _tenant(key))
+    def _count(self, key: str, entity: FactSet[Any], since: int | None = None) -> list[Contribution]:
+        more = () if since is None else (since,)
+        return self._tally.contributions(entity, self._definitions, _tenant(key), *more)
 
     def _set_alarm(self, key: str, entity: FactSet[Any]) -> None:
         due = self._tally.due_at(entity) if self._tally.due_at else None
@@ -107,8 +115,8 @@ class Tallied:
     def restore(self, watermark: int) -> None:
         """After loading entities from the state log: levels and alarms follow from them."""
         for key, entity in self.by_key.items():
-            parts = self._count(key, entity)
-            self._ledger.post_levels(_tenant(key), parts, 1, watermark)
+            if self._has_levels:
+                self._ledger.post_levels(_tenant(key), self._count(key, entity), 1, watermark)
             self._set_alarm(key, entity)
         self._ledger.changed.clear()
 
