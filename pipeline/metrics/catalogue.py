@@ -13,6 +13,7 @@ from pipeline.metrics import (
     subscription_metrics,
     survey_metrics,
     ticket_metrics,
+    usage_metrics,
 )
 from pipeline.metrics.buckets import Cells, LevelValue
 from pipeline.metrics.definitions import Definitions
@@ -30,6 +31,7 @@ METRICS: Final = {
         *survey_metrics.METRICS,
         *people_metrics.METRICS,
         *subscription_metrics.METRICS,
+        *usage_metrics.METRICS,
     )
 }
 

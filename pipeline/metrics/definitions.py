@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from pipeline.metrics.adoption import Adoption, read_adoption
 from pipeline.metrics.buckets import DEFAULT_BOUNDS_S
 from pipeline.metrics.business import Calendar, read_holidays, read_week
 
@@ -15,7 +16,9 @@ UTC_ZONE: Final = ZoneInfo("UTC")
 STUCK_AFTER_S: Final = 4 * 3600
 N_MIN: Final = 20
 FRT_TARGET_S: Final = 24 * 3600
-_KNOWN: Final = {"tenants", "thresholds", "stuck_after", "n_min", "frt_target", "recognition", "margin"}
+_KNOWN: Final = {
+    "tenants", "thresholds", "stuck_after", "n_min", "frt_target", "recognition", "margin", "adoption",
+}  # fmt: skip
 RECOGNITIONS: Final = ("effective", "event", "scheduled")
 _TENANT_KNOWN: Final = {"tz", "business_hours", "holidays", "ticket_groups"}
 
@@ -41,7 +44,7 @@ class Definitions(NamedTuple):
     """Everything declared. `bounds_ms` are the histogram bounds every threshold must be among.
 
     `frt_target_ms`: how long a first response may take. `recognition`: when a cancel counts.
-    `margin`: share of revenue kept after its cost, for `clv_predictive`.
+    `margin`: share of revenue kept after its cost, for `clv_predictive`. `adoption`: who has adopted.
     """
 
     tenants: dict[str, Tenant]
@@ -53,6 +56,7 @@ class Definitions(NamedTuple):
     frt_target_ms: int = FRT_TARGET_S * 1000
     recognition: str = RECOGNITIONS[0]
     margin: float = 1.0
+    adoption: Adoption = Adoption()
 
     def zone(self, tenant: str) -> ZoneInfo:
         """The tenant's time zone."""
@@ -78,6 +82,7 @@ def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Defi
     n_min = _positive(table.get("n_min", N_MIN), "n_min", faults)
     frt_target = _positive(table.get("frt_target", FRT_TARGET_S), "frt_target", faults)
     margin = _positive(table.get("margin", 1), "margin", faults)
+    adoption = read_adoption(table.get("adoption", {}), faults)
     recognition = table.get("recognition", RECOGNITIONS[0])
     if recognition not in RECOGNITIONS:
         faults.append(f"recognition: {recognition!r}; known are {', '.join(RECOGNITIONS)}")
@@ -95,6 +100,7 @@ def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Defi
         round(frt_target * 1000),
         recognition,
         margin,
+        adoption,
     )
 
 

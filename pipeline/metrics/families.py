@@ -145,6 +145,9 @@ STAFF_STEPS: Final = Family("staff_steps", "agent", ("window",), ("moved", "left
 start. A step family.
 """
 
+INVITATIONS: Final = Family("invitations", "usage", ("kind",), ("invited",), grains=(DAY,))
+"""Invitations by kind (user, referral, other), by their instant."""
+
 FAMILIES: Final = {
     f.name: f
     for f in (
@@ -152,5 +155,6 @@ FAMILIES: Final = {
         UNANSWERED, TICKETS_QUARANTINE,
         STAYING, FLOW, STANDING,
         SURVEY_ANSWERS, SURVEY_SENT, STAGE_STEPS, STAGE_MOVES, STAGE_STAYS, HEADCOUNT, STAFF_STEPS,
+        INVITATIONS,
     )
 }  # fmt: skip

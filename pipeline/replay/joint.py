@@ -10,9 +10,9 @@ from typing import Any, Final, TypeAlias
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.metric import Definition
 from pipeline.metrics.numbers import Number
-from pipeline.replay import people, subscriptions
+from pipeline.replay import people, subscriptions, usage
 from pipeline.replay.question import Question
 
 Joint: TypeAlias = Callable[[Mapping[str, Any], Question, Definition, Definitions], Number]
 
-JOINT: Final[dict[str, Joint]] = {**people.JOINT, **subscriptions.JOINT}
+JOINT: Final[dict[str, Joint]] = {**people.JOINT, **subscriptions.JOINT, **usage.JOINT}

@@ -12,7 +12,8 @@ from pipeline.entities.subscription import as_of as subscription_as_of
 from pipeline.entities.subscription_steps import changes_since
 from pipeline.entities.subscription_steps import contributions as subscription_contributions
 from pipeline.entities.ticket_metrics import contributions as ticket_contributions
-from pipeline.events import account, agent, call, subscription, survey, ticket
+from pipeline.entities.usage_metrics import contributions as usage_contributions
+from pipeline.events import account, agent, call, subscription, survey, ticket, usage
 from pipeline.events.rejects import Ignored, Rejected
 from pipeline.metrics.buckets import Contribution
 from pipeline.metrics.definitions import Definitions
@@ -120,4 +121,12 @@ SUBSCRIPTION = Kind(
         Tally(subscription.STREAM, subscription_contributions, since=changes_since), ledger, definitions
     ),
 )
-KINDS = {kind.stream: kind for kind in (CALL, TICKET, SURVEY, ACCOUNT, AGENT, SUBSCRIPTION)}
+USAGE = Kind(
+    usage.STREAM,
+    usage.decode,
+    FactSet[usage.UsageFact],
+    usage_contributions,
+    facts_as_of,
+    lambda ledger, definitions, _: Tallied(Tally(usage.STREAM, usage_contributions), ledger, definitions),
+)
+KINDS = {kind.stream: kind for kind in (CALL, TICKET, SURVEY, ACCOUNT, AGENT, SUBSCRIPTION, USAGE)}
