@@ -213,6 +213,8 @@ class Horizons(Section):
     quarantine_seconds: Count = Field(604800, description="what contradicts itself (7 d)")
     stale_seconds: Count = Field(604800, description="a leg still open after this is a contradiction (7 d)")
     day_seconds: Count = Field(34560000, description="day buckets of tallies (400 d)")
+    solved_seconds: Count = Field(2592000, description="a solved ticket, after its last event (30 d)")
+    survey_seconds: Count = Field(2592000, description="a survey, after its last event (30 d)")
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

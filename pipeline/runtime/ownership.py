@@ -128,6 +128,8 @@ class Ownership:
             h.quarantine_seconds * 1000,
             h.stale_seconds * 1000,
             h.day_seconds * 1000,
+            h.solved_seconds * 1000,
+            h.survey_seconds * 1000,
         )
         source = self._topics[tp.topic]._replace(partition=tp.partition)
         state = Partition(self._definitions, horizons, stream=source.stream)
