@@ -49,11 +49,15 @@ def _windowed(export: Export, snapshot: Snapshot) -> Metric:
 def _level(export: LevelExport, snapshot: Snapshot) -> Metric:
     dims = dims_of(export.family)
     told = snapshot.levels.get(export.family, {})
-    family = GaugeMetricFamily(export.name, export.help, labels=dims)
+    series = export.series or (((), export.read),)
+    more = [name for name, _ in series[0][0]]
+    family = GaugeMetricFamily(export.name, export.help, labels=[*dims, *more])
     for place in snapshot.places.get(dims, ()):
-        value = export.read(told.get(place, ()), snapshot.now, snapshot.definitions)
-        if value is not None:
-            family.add_metric([name or "" for name in place], value)
+        for labels, read in series:
+            value = read(told.get(place, ()), snapshot.now, snapshot.definitions)
+            if value is not None:
+                where = [name or "" for name in place]
+                family.add_metric([*where, *(text for _, text in labels)], value)
     return family
 
 

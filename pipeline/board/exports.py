@@ -7,11 +7,22 @@ interval, so that PromQL can sum over queues. None means absent: no series, neve
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, TypeAlias
 
-from pipeline.metrics import calls, service_level
+from pipeline.metrics import calls, service_level, tickets
 from pipeline.metrics.buckets import Cells, Family, LevelValue
 from pipeline.metrics.catalogue import METRICS, definition_of, family_of, read_level, read_window
 from pipeline.metrics.definitions import Definitions
-from pipeline.metrics.families import CALLBACK, CUSTOMER, HANDLE, LEAVE, SURVEY_ANSWERS, SURVEY_SENT, WAITING
+from pipeline.metrics.families import (
+    BACKLOG,
+    CALLBACK,
+    CUSTOMER,
+    HANDLE,
+    LEAVE,
+    SURVEY_ANSWERS,
+    SURVEY_SENT,
+    TICKETS,
+    UNANSWERED,
+    WAITING,
+)
 from pipeline.metrics.numbers import Number
 
 Read: TypeAlias = Callable[[Cells, Definitions], float | None]
@@ -38,13 +49,14 @@ class Export(NamedTuple):
 
 
 class LevelExport(NamedTuple):
-    """One gauge family of what is there now."""
+    """One gauge family of what is there now. `series`: further labels and the reader of each, if any."""
 
     name: str
     metric: str
     help: str
     read: ReadLevel
     family: str = WAITING.name
+    series: tuple[tuple[Labels, ReadLevel], ...] = ()
 
 
 def _number(metric_name: str, variant: str | None = None, field: str = "value") -> Read:
@@ -269,6 +281,52 @@ WINDOWED: Final = (
     _counted("promoters"),
     _counted("passives"),
     _counted("detractors"),
+    _export("support_frt_seconds", "frt", None, ((), _number("frt"))),
+    _export("support_frt_business_seconds", "frt_business", None, ((), _number("frt_business"))),
+    _export("support_frt_responses", "frt", "First responses.", ((), _count(TICKETS, "first"))),
+    _export(
+        "support_frt_wait_seconds", "frt", "Total wait for them; over support_frt_responses it is the mean.",
+        ((), _seconds(TICKETS, "first_ms")),
+    ),
+    _export(
+        "support_frt_business_wait_seconds", "frt_business",
+        "Its part inside business hours; over support_frt_responses it is the mean.",
+        ((), _seconds(TICKETS, "first_open_ms")),
+    ),
+    _export("support_nrt_seconds", "nrt", None, ((), _number("nrt"))),
+    _export("support_nrt_responses", "nrt", "Next responses.", ((), _count(TICKETS, "next"))),
+    _export(
+        "support_nrt_wait_seconds", "nrt", "Total wait for them; over support_nrt_responses it is the mean.",
+        ((), _seconds(TICKETS, "next_ms")),
+    ),
+    _export("support_resolution_seconds", "resolution", None, ((), _number("resolution"))),
+    _counted("resolutions"),
+    _export(
+        "support_resolutions_age_seconds", "resolution",
+        "Total time from creation to the last solving; over support_resolutions it is the mean.",
+        ((), _seconds(TICKETS, "resolved_ms")),
+    ),
+    _counted("solve_events"),
+    _export(
+        "support_solve_events_reopened", "reopen_rate",
+        "Of the solve events in the window: reopened within 72 h so far; over support_solve_events the rate.",
+        ((), _count(TICKETS, "reopened")),
+    ),
+    *_with_interval("support_one_touch_ratio", "one_touch"),
+    _export(
+        "support_resolutions_one_touch", "one_touch",
+        "Resolutions with exactly one public reply; over support_resolutions it is the ratio. Context only.",
+        ((), _count(TICKETS, "one_touch")),
+    ),
+    *_with_interval("support_custom_work_ratio", "custom_work_share"),
+    _export(
+        "support_tickets_created", "custom_work_share", "Tickets created.", ((), _count(TICKETS, "created"))
+    ),
+    _export(
+        "support_tickets_created_custom_work", "custom_work_share",
+        "Of the tickets created: with custom work; over support_tickets_created it is the ratio.",
+        ((), _count(TICKETS, "custom_work")),
+    ),
 )  # fmt: skip
 
 
@@ -279,6 +337,17 @@ def _level(metric_name: str) -> LevelExport:
         return read_level(metric, levels, now, definitions).value
 
     return LevelExport(f"support_{metric_name}", metric_name, metric.help, read)
+
+
+def _backlog(age: str) -> ReadLevel:
+    read = tickets.backlog_in({"age": age})
+    return lambda levels, now, definitions: read(levels, now, definitions).value
+
+
+def _since(levels: Iterable[LevelValue], now: int, definitions: Definitions) -> float | None:
+    """When the oldest overdue ticket began to wait."""
+    waited = read_level(METRICS["frt_overdue_oldest"], levels, now, definitions).value
+    return None if waited is None else now / 1000 - waited
 
 
 def _oldest(levels: Iterable[LevelValue], now: int, definitions: Definitions) -> float | None:
@@ -293,5 +362,14 @@ LEVELS: Final = (
     LevelExport(
         "support_oldest_waiting_enqueued_timestamp_seconds", "oldest_waiting",
         "When the oldest leg that waits now entered the queue; absent when none waits.", _oldest,
+    ),
+    _level("backlog")._replace(
+        family=BACKLOG.name, series=tuple(((("age", age),), _backlog(age)) for age in tickets.AGES)
+    ),
+    _level("frt_overdue")._replace(family=UNANSWERED.name),
+    LevelExport(
+        "support_frt_overdue_oldest_start_timestamp_seconds", "frt_overdue_oldest",
+        "When the oldest of the overdue tickets began to wait; absent when there is none.",
+        _since, UNANSWERED.name,
     ),
 )  # fmt: skip
