@@ -248,3 +248,19 @@ FROM (
 ) AS p
 WHERE currency != ''
 GROUP BY tenant, currency;
+
+-- The rates of single days added up over the tenants' own days first ... last, which are in the window.
+-- `n` = account days at risk. A day between two rows has the counts of the row before it.
+CREATE VIEW IF NOT EXISTS churn_daily_sum AS
+SELECT tenant, 'daily_sum' AS definition, sum(p.base) AS n,
+    if(n = 0, NULL, sum(if(p.base = 0, 0, p.lost / p.base))) AS value
+FROM (
+    SELECT s.tenant AS tenant, days.d AS d, argMax(s.base, s.day) AS base, argMax(s.lost, s.day) AS lost
+    FROM (SELECT tenant, day, base, lost FROM staying_days WHERE window_ = '1d') AS s
+    CROSS JOIN (
+        SELECT arrayJoin(arrayMap(i -> {first:Date} + i, range(toUInt32({last:Date} - {first:Date}) + 1))) AS d
+    ) AS days
+    WHERE s.day <= days.d
+    GROUP BY s.tenant, days.d
+) AS p
+GROUP BY tenant;

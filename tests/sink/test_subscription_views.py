@@ -226,3 +226,20 @@ def test_custom_work_of_300_beside_100_of_services_and_600_of_mrr_is_three_tenth
     span = Window(1_769_904_000_000, 1_772_323_200_000)
     population = replay(event_lines(events), declared).population
     assert answer(population, Question("custom_revenue_share", None, {}, span), declared)[:2] == (0.3, 2)
+
+
+@FEW
+@given(stories())
+def test_rates_of_days_added_up_are_what_replay_says(engine, tell, story):
+    tell(story.events)
+    population = replay(event_lines(story.events), DEFINITIONS).population
+    first, last = min(story.days), max(story.days)
+    rows = engine.query(
+        "SELECT * FROM churn_daily_sum(first = {f:String}, last = {l:String})", f=str(first), l=str(last)
+    )
+    for row in rows:
+        zone = DEFINITIONS.zone(row["tenant"])
+        span = Window(midnight(first, zone), midnight(last + timedelta(days=1), zone))
+        question = Question("churn", "daily_sum", {"tenant": row["tenant"]}, span)
+        number = answer(population, question, DEFINITIONS)
+        assert (row["value"], row["n"]) == (close(number.value), number.n)
