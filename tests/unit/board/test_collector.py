@@ -187,7 +187,9 @@ def test_every_family_described_is_named_as_it_is_built():
         assert build(shown).name == name
 
 
-EXPORTS_TO_COME = {metric.name for metric in METRICS.values() if metric.stream not in {"call", "survey", "ticket"}}
+EXPORTS_TO_COME = {
+    metric.name for metric in METRICS.values() if metric.stream not in {"call", "survey", "ticket"}
+}
 
 
 def test_every_metric_of_the_catalogue_is_exported():
