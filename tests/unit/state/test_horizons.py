@@ -13,7 +13,7 @@ from pipeline.metrics.windows import DAY_MS
 from pipeline.state.partition import Partition
 from pipeline.state.retention import NO_HORIZONS, Horizons, due_at
 from tests.builders import DAY as ONE_DAY
-from tests.builders import T0, UNDECLARED, event, inside, ms, partition, records
+from tests.builders import HOUR, T0, UNDECLARED, event, inside, ms, partition, records
 from tests.strategies import histories
 
 SECOND = 1000
@@ -142,9 +142,37 @@ def test_contribution_behind_the_horizon_of_its_day_is_applied_nowhere():
 @pytest.mark.parametrize(("watermark", "is_taken"), [(79.999, True), (80, False)])
 def test_bucket_takes_contributions_until_its_end_is_behind_the_horizon(watermark, is_taken):
     #   the bucket [10, 20) ends 60 s behind a watermark of 80
-    told = [event("initiated", 10), event("callback_attempted", 79, outcome="busy"), tick(watermark)]
-    found = partition([*told, event("answered", 15, queue_id="q")], horizons=SHRUNK)
+    found = partition(
+        [event("initiated", 10), event("callback_attempted", 79, outcome="busy")], horizons=SHRUNK
+    )
+    found.apply(records([tick(watermark), event("answered", 15, queue_id="q")], found.next_offset))
     assert ((LIVE, "leave", "t", ("q", "voice"), ms(10)) in found.ledger.buckets) == is_taken
+
+
+@pytest.mark.parametrize(("watermark", "is_taken"), [(15 * HOUR - 0.001, True), (15 * HOUR, False)])
+def test_day_takes_contributions_until_its_end_is_behind_the_horizon(watermark, is_taken):
+    #   28 February ├──── 24 h ────┤ 1 March ├ 2 March … its end: 48 h behind midnight after 2 March
+    told = [event("initiated", -48 * HOUR), event("callback_attempted", watermark - 1, outcome="busy")]
+    found = partition([*told, tick(watermark), event("answered", -47 * HOUR, queue_id="q")], horizons=SHRUNK)
+    day = (DAY, "leave", "t", ("q", "voice"), MIDNIGHT - 2 * DAY_MS)
+    assert (day in found.ledger.buckets) == is_taken
+
+
+def test_chain_that_ends_sooner_than_expected_leaves_sooner():
+    #   queued 0 (stale at 100) … at 21 its end at 3 is told: due at 23, acted upon at 30
+    found = partition([event("queued", 0), tick(21), event("abandoned", 3), tick(29.999)], horizons=SHRUNK)
+    assert "t|c" in found.contacts.chains
+    found.apply(records([tick(30)], found.next_offset))
+    assert "t|c" not in found.contacts.chains
+
+
+def test_chain_whose_end_lies_further_ahead_than_the_next_look_leaves_at_its_time():
+    #   queued 0 (stale at 100), looked at at 20 … at 25 a talk that began at 60: due at 80, beyond 25 + 20
+    told = [event("queued", 0), tick(21), event("answered", 24, talk_started_at=60), event("ended", 25)]
+    found = partition([*told, tick(79.999)], horizons=SHRUNK)
+    assert "t|c" in found.contacts.chains
+    found.apply(records([tick(80)], found.next_offset))
+    assert "t|c" not in found.contacts.chains
 
 
 def test_nothing_is_late_or_leaves_without_horizons():
