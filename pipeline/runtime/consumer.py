@@ -4,17 +4,20 @@ Source: the Faust guide §4; every name overridden here has a contract test. Wri
 faust-streaming 0.15.3 and aiokafka 0.14.0.
 """
 
+import asyncio
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, NoReturn, Protocol, cast
+from typing import Any, Final, NoReturn, Protocol, cast
 
 import faust
 from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.errors import KafkaError
 from faust.transport.consumer import Consumer as FaustConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-READ_COMMITTED = "read_committed"
+READ_COMMITTED: Final = "read_committed"
+POSITION_SECONDS: Final = 2.0
 
 
 class Owner(Protocol):
@@ -79,6 +82,10 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = owner.fetch_max_wait_ms
         consumer._isolation_level = READ_COMMITTED
         return consumer
+
+    def highwater(self, tp: TP) -> Any:
+        """How far a reader of committed records can get."""
+        return self._ensure_consumer().last_stable_offset(tp)
 
 
 class BatchConsumer(driver.Consumer):
@@ -161,6 +168,16 @@ class BatchConsumer(driver.Consumer):
         message.first_offset = batch[0].offset
         message.hole_accepted = hole_accepted
         return message
+
+    async def has_come_to_the_end(self, tp: TP, next_offset: int) -> bool:
+        """Whether behind `next_offset` are but markers and aborted records, which nobody is given."""
+        if self._expected.get(tp) != next_offset:
+            return False
+        try:
+            position = await asyncio.wait_for(self.position(tp), POSITION_SECONDS)
+        except (KafkaError, TimeoutError):
+            return False
+        return position is not None and position >= (self.highwater(tp) or 0)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Faust's gap logic counts the message's own offset as missing."""

@@ -91,6 +91,8 @@ class Ownership:
 
     async def _open_all(self, partitions: set[TP], generation: int) -> Mapping[TP, int]:
         began = time.monotonic()
+        for tp in self.refused:
+            self._plumbing.refused.labels(tp.topic, str(tp.partition)).set(0)
         self.refused.clear()
         opening = {tp: self._new(tp) for tp in sorted(partitions)}
         published = False
@@ -208,6 +210,7 @@ class Ownership:
         self.owned.pop(tp)
         self.group.pause({tp})
         self._plumbing.open.labels(tp.topic, str(tp.partition)).set(0)
+        self._plumbing.forget(tp.topic, tp.partition)
         reason = (
             "records are stamped CreateTime: retention would delete a backfill unread, "
             "and `future` cannot be judged"
@@ -222,12 +225,23 @@ class Ownership:
         await owned.stop()
 
     async def _commit(self, owned: OwnedPartition) -> None:
-        """Commit under the lock the caller holds; anything but success ends the process."""
+        """Commit under the lock the caller holds; anything but success ends the process.
+
+        Once begun it is seen through, also when the caller is cancelled: half a transaction
+        would make the next commit fail.
+        """
         began = time.monotonic()
+        commit = asyncio.create_task(owned.commit())
+        cancelled = False
+        while not commit.done():
+            try:
+                await asyncio.shield(commit)
+            except asyncio.CancelledError:
+                cancelled = True
+            except Exception:  # noqa: BLE001 - told below
+                break
         try:
-            await owned.commit()
-        except asyncio.CancelledError:
-            raise
+            commit.result()
         except Exception as error:  # noqa: BLE001 - no commit in doubt is ever continued
             self._plumbing.commits.labels("failed").inc()
             where = f"{owned.source.topic}/{owned.source.partition}"
@@ -238,6 +252,8 @@ class Ownership:
         self._plumbing.commits.labels("committed").inc()
         self._plumbing.commit_seconds.observe(time.monotonic() - began)
         self._plumbing.committed_at.set_to_current_time()
+        if cancelled:
+            raise asyncio.CancelledError
 
     async def commit_due(self) -> None:
         """Commit every partition with changes, or whose heartbeat is due."""
@@ -261,6 +277,7 @@ class Ownership:
         for owned in closing:
             source = owned.source
             self._plumbing.open.labels(source.topic, str(source.partition)).set(0)
+            self._plumbing.forget(source.topic, source.partition)
         limit = self._settings.worker.commit_timeout_seconds
         try:
             async with asyncio.timeout(limit + 5):

@@ -24,6 +24,8 @@ from pipeline.state.snapshot import Drafts, Snapshot
 log = structlog.get_logger("pulse.worker")
 
 MAX_REQUEST_BYTES: Final = 4 << 20
+MAX_LETTER_BYTES: Final = 64 << 10
+"""Of value and of key: a letter its topic refuses would stop the partition for good."""
 CREATE_TIME: Final = 0
 STOP_SECONDS: Final = 5.0
 
@@ -158,7 +160,12 @@ class OwnedPartition:
         for letter in self.pending:
             value, letter_headers = dead_letter_record(source, letter)
             futures.append(
-                await producer.send(source.dead_letter_topic, value, key=letter.key, headers=letter_headers)
+                await producer.send(
+                    source.dead_letter_topic,
+                    value,
+                    key=letter.key and letter.key[:MAX_LETTER_BYTES],
+                    headers=letter_headers,
+                )
             )
         offsets = [(await future).offset for future in futures]
         return int(offsets[0])
@@ -193,6 +200,6 @@ def dead_letter_record(source: Source, letter: DeadLetter) -> tuple[bytes, list[
         "size": len(letter.value),
         "sha256": sha256(letter.value).hexdigest(),
     }
-    return letter.value[: 64 * 1024], [
+    return letter.value[:MAX_LETTER_BYTES], [
         (name, str(value).encode("utf-8", "replace")) for name, value in headers.items()
     ]

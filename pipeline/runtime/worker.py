@@ -7,23 +7,31 @@ roles; ends the process (exit code 70) when going on could count wrongly.
 import asyncio
 import faulthandler
 import os
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 import faust
 import structlog
+from aiokafka.errors import KafkaError
 from faust.contrib.asgi import faust_app_running
 from faust.types import TP
 
 from pipeline.kafka.clients import Clients, Connection
 from pipeline.kafka.topics import declared_topics
 from pipeline.metrics.definitions import Definitions
-from pipeline.runtime.consumer import BatchSchema, BatchTransport, PulseApp, hand_out_raw_records
+from pipeline.runtime.consumer import (
+    BatchConsumer,
+    BatchSchema,
+    BatchTransport,
+    PulseApp,
+    hand_out_raw_records,
+)
 from pipeline.runtime.opening import Source
 from pipeline.runtime.ownership import Fatal, Group, Ownership
 from pipeline.runtime.plumbing import Plumbing
@@ -91,7 +99,12 @@ class Worker:
             lambda: app.consumer_generation_id,
             app.consumer.pause_partitions,
         )
-        async with faust_app_running(self._app, stop_timeout=STOP_SECONDS):
+        async with AsyncExitStack() as exits:
+            exits.callback(shutil.rmtree, app.conf.datadir, ignore_errors=True)
+            try:
+                await exits.enter_async_context(faust_app_running(app, stop_timeout=STOP_SECONDS))
+            except KafkaError as error:
+                self._fatal(f"starting failed: {error!r}: is the broker well? Start the worker again")
             tasks = [
                 asyncio.create_task(self._repeat(each, seconds), name=f"worker.{each.__name__}")
                 for each, seconds in (
@@ -126,16 +139,21 @@ class Worker:
         """Show where each partition stands; end the process when one no longer moves."""
         if self._app.crashed:
             self._fatal(f"Faust crashed: {self._app.crash_reason!r}")
-        now = time.monotonic()
         for tp, owned in list(self.ownership.owned.items()):
+            now = time.monotonic()
+            offset, since = self._progress.get(tp, (-1, now))
+            consumer = cast("BatchConsumer", self._app.consumer)
+            next_offset = owned.state.next_offset
+            lag = max((consumer.highwater(tp) or 0) - next_offset, 0)
+            if lag and offset == next_offset and await consumer.has_come_to_the_end(tp, next_offset):
+                lag = 0
+            if self.ownership.owned.get(tp) is not owned:
+                continue
             labels = (tp.topic, str(tp.partition))
-            end = self._app.consumer.highwater(tp)
-            lag = max((end or 0) - owned.state.next_offset, 0)
             self.plumbing.lag.labels(*labels).set(lag)
             self.plumbing.watermark.labels(*labels).set(owned.state.watermark / 1000)
             self.plumbing.entities.labels(*labels).set(len(owned.state.contacts.chains))
             self.plumbing.buckets.labels(*labels).set(len(owned.state.ledger.buckets))
-            offset, since = self._progress.get(tp, (-1, now))
             if offset != owned.state.next_offset or lag == 0:
                 self._progress[tp] = (owned.state.next_offset, now)
             elif now - since > self._settings.worker.stall_seconds:

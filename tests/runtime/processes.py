@@ -32,9 +32,11 @@ class Process:
     def __init__(self, settings: Settings, folder: Path, *faults: str) -> None:
         self.log = folder / f"worker-{len(list(folder.glob('worker-*')))}.log"
         command = [sys.executable, "-W", "ignore", "-m", "tests.runtime.worker_process", *faults]
+        # In `folder` there are no settings and no definitions of anybody.
+        environment = variables(settings, PYTHONPATH=str(ROOT))
         with self.log.open("wb") as out:
             self._process = subprocess.Popen(
-                command, cwd=ROOT, stdout=out, stderr=out, env=variables(settings), start_new_session=True
+                command, cwd=folder, stdout=out, stderr=out, env=environment, start_new_session=True
             )
         self.frozen = False
 

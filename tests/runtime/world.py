@@ -48,13 +48,16 @@ class Ended(Exception):  # noqa: N818 - it says what happened
 
 
 class Fatal:
-    """Stands in for the end of the process: keeps the messages, and leaves the caller by raising."""
+    """Stands in for the end of the process: keeps the messages, leaves the caller, and ends the test."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self._test = asyncio.current_task()
 
     def __call__(self, message: str) -> Any:
         self.said.append(message)
+        if self._test is not None and self._test is not asyncio.current_task():
+            self._test.cancel()
         raise Ended(message)
 
 
@@ -247,14 +250,15 @@ class World:
         return log
 
     @asynccontextmanager
-    async def working(self, fatal: Fatal | None = None) -> AsyncIterator[Worker]:
-        """A worker in this process, ready to use once its partitions are open."""
-        own = fatal or Fatal()
-        worker = Worker(self.settings, self.clients, UNDECLARED, Telemetry(), own)
-        async with asyncio.timeout(PATIENCE), worker.running():
-            yield worker
-        if fatal is None:
-            assert own.said == []
+    async def working(self) -> AsyncIterator[Worker]:
+        """A worker in this process, its partitions open. Its end would be the test's failure."""
+        fatal = Fatal()
+        worker = Worker(self.settings, self.clients, UNDECLARED, Telemetry(), fatal)
+        try:
+            async with worker.running():
+                yield worker
+        finally:
+            assert fatal.said == []
 
 
 def horizons(settings: Settings) -> Horizons:
