@@ -152,7 +152,7 @@ def _before(level: LevelValue, edge: int) -> int:
     exact = bisect_left(level.oldest, edge)
     if exact < len(level.oldest) or _is_exact(level):
         return exact
-    return sum(n for at, n in level.counts.items() if at + BUCKET_MS <= edge)
+    return max(exact, sum(n for at, n in level.counts.items() if at + BUCKET_MS <= edge))
 
 
 def _waiting_since(level: LevelValue) -> Iterable[int]:

@@ -141,3 +141,10 @@ def test_long_queue_of_stuck_legs_still_shows_the_oldest_that_waits():
     there = level(*(ms(at) for at in range(16)), ms(100))
     assert read("oldest_waiting", ms(four + 50), there) == four - 50
     assert (read("stuck", ms(four + 50), there), read("in_queue", ms(four + 50), there)) == (16, 1)
+
+
+@pytest.mark.parametrize(("since", "count"), [(0, 0), (5, 5), (15, 15), (18, 16), (19.999, 16), (20, 20)])
+def test_long_queue_counts_the_stuck_exactly_among_the_oldest_and_by_ten_seconds_beyond(since, count):
+    #   20 legs at 0, 1 … 19 s; the sixteen oldest are known exactly, the others by [0, 10) and [10, 20)
+    there = level(*(ms(at) for at in range(20)))
+    assert read("stuck", ms(4 * 3600 + since), there) == count
