@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from pipeline.metrics.buckets import DAY, LATE, LIVE
 from pipeline.metrics.windows import DAY_MS
+from pipeline.state.codec import ENTITIES, Header
 from pipeline.state.partition import Partition
+from pipeline.state.restore import load
 from pipeline.state.retention import NO_HORIZONS, Horizons, due_at
+from pipeline.state.snapshot import Snapshot
 from tests.builders import DAY as ONE_DAY
 from tests.builders import HOUR, T0, UNDECLARED, event, inside, ms, partition, records
 from tests.strategies import histories
@@ -31,6 +34,15 @@ HORIZON_OF = {
             ("queued", 3, {"contact": "cb", "initial_contact_id": "c"}),
             ("answered", 5, {"contact": "cb", "initial_contact_id": "c"}),
             ("ended", 6, {"contact": "cb", "initial_contact_id": "c"}),
+        ],
+        30,
+    ),
+    "callback kept at once": (
+        [
+            ("queued", 0, {}),
+            ("callback_requested", 3, {}),
+            ("answered", 3, {"contact": "cb", "initial_contact_id": "c"}),
+            ("ended", 3, {"contact": "cb", "initial_contact_id": "c"}),
         ],
         30,
     ),
@@ -74,6 +86,26 @@ def test_chain_is_gone_as_well_when_the_watermark_leaps(facts, gone):
     )
     assert list(found.contacts.chains) == [f"t|tick{ONE_DAY}"]
     assert not any(level.instants for level in found.ledger.levels.values())
+
+
+@pytest.mark.parametrize(("facts", "gone"), HORIZON_OF.values(), ids=HORIZON_OF)
+def test_chain_that_was_restored_in_between_leaves_at_the_same_instant(facts, gone):
+    told = [event(what, at, **more) for what, at, more in facts]
+    for restored_at in range(7, gone, 10):
+        found = restored(partition([*told, tick(restored_at)], horizons=SHRUNK))
+        found.apply(records([tick(gone - 0.001)], found.next_offset))
+        assert "t|c" in found.contacts.chains, restored_at
+        found.apply(records([tick(gone)], found.next_offset))
+        assert "t|c" not in found.contacts.chains, restored_at
+
+
+def restored(source):
+    """The successor of an owner that committed and died."""
+    drafts = Snapshot().draft(source)
+    header = Header(ENTITIES, source.next_offset, source.watermark, -1, 1, 0, 4, "1-x")
+    found = Partition(UNDECLARED, SHRUNK, check_future=False)
+    load(found, header, [(draft.kind, draft.value) for draft in drafts.records])
+    return found
 
 
 def test_what_was_counted_stays_counted_when_the_chain_leaves():
