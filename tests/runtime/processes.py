@@ -39,6 +39,7 @@ class Process:
                 command, cwd=folder, stdout=out, stderr=out, env=environment, start_new_session=True
             )
         self.frozen = False
+        self._is_asked = False
 
     @property
     def pid(self) -> int:
@@ -53,7 +54,8 @@ class Process:
         return text in self.log.read_text(encoding="utf-8", errors="replace")
 
     def signal(self, number: signal.Signals) -> None:
-        if self.code is None:
+        if self.code is None and not (number == signal.SIGTERM and self._is_asked):
+            self._is_asked |= number == signal.SIGTERM
             self._process.send_signal(number)
             self.frozen = number == signal.SIGSTOP or (self.frozen and number != signal.SIGCONT)
 

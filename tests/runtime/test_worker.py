@@ -27,6 +27,7 @@ def forget_group(world: World) -> None:
 
 
 async def test_worker_goes_on_from_its_log_without_a_group_offset(world):
+    world.worker_settings = {"heartbeat_seconds": 1.0}  # which puts the group's offsets right again
     await world.create_topics()
     await world.tell_calls(30, 0)
     await world.tell_calls(20, 1)
