@@ -114,7 +114,9 @@ async def test_topic_of_create_time_is_refused_whole(world):
     await world.tell_calls(3, 0)
     async with world.working() as worker:
         problems = await until(worker.problems)
-    assert [f"{world.source}/{number} stays closed" in problem for number, problem in enumerate(problems)] == [
+    assert [
+        f"{world.source}/{number} stays closed" in problem for number, problem in enumerate(problems)
+    ] == [
         True,
         True,
     ]
