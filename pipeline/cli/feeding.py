@@ -26,7 +26,9 @@ def simulate(  # noqa: PLR0913 - one argument per option
     rate: Annotated[float, typer.Option(help="Events per second of event time.", min=0.1)] = 20.0,
     for_: Annotated[str, typer.Option("--for", help="How much event time: 60s, 5m, 1h.")] = "10m",
     seed: Annotated[int, typer.Option(help="The same seed tells the same story.")] = 1,
-    start: Annotated[str | None, typer.Option(help="First instant; default: now.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="First instant; default: now, with --fast so that it ends now.")
+    ] = None,
     file: Annotated[Path | None, typer.Option("--out", help="NDJSON file; - is standard output.")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="To Kafka without waiting for the clock.")] = False,
     chaos: Annotated[bool, typer.Option("--chaos", help="Duplicates, disorder, corrections.")] = False,
@@ -39,7 +41,8 @@ def simulate(  # noqa: PLR0913 - one argument per option
     seconds = duration_seconds(for_) or 0.0
     start_ms = instant_option(start, "--start")
     if start_ms is None:
-        start_ms = time.time_ns() // 1_000_000
+        # Events ahead of the broker's clock would be rejected.
+        start_ms = time.time_ns() // 1_000_000 - (int(seconds * 1000) if fast else 0)
     spoiled = (
         Chaos(duplicate_share=0.02, late_share=0.05, correction_share=0.01, void_share=0.01)
         if chaos

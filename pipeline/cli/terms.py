@@ -1,6 +1,8 @@
 """What the commands share: options, settings and definitions, output, exit codes."""
 
 import logging
+import os
+import shutil
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -53,6 +55,11 @@ Folder = Annotated[
     typer.Option("--dir", help="Folder of the demo's Kafka and ClickHouse; default .pulse.", metavar="DIR"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines instead of a table.")]
+
+
+def me() -> str:
+    """How to call this program here: its name where it is on the PATH, else its path."""
+    return "pulse" if shutil.which("pulse") else os.path.relpath(sys.argv[0])
 
 
 def stop(code: Exit, message: str) -> NoReturn:
