@@ -38,6 +38,7 @@ from pipeline.sources.publish import publish_live, publish_until
 
 DEMO_TRIM_SECONDS = 600.0
 PLAIN_EVERY_SECONDS = 5.0
+QUESTION = '"SELECT * FROM asa_queue"'
 
 
 def run(
@@ -168,7 +169,7 @@ def _print_addresses(url: str, settings: Settings) -> None:
         ("live page", url),
         ("Prometheus", f"{url}/metrics"),
         ("JSON", f"{url}/api/metrics"),
-        ("SQL", _again("sql", settings) + ' "SELECT * FROM asa_queue"'),
+        ("SQL", f"{_again('sql', settings)} {QUESTION}"),
         ("Kafka", settings.kafka.bootstrap),
     ):
         out.print(f"  {what:<11} {where}", highlight=False)
