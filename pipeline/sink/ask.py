@@ -67,7 +67,7 @@ def ask(settings: Settings, query: str) -> Answer:
     url = urlsplit(settings.sink.url.get_secret_value())
     if url.scheme == "chdb":
         folder = Path(unquote(url.netloc + url.path))
-        if not (folder / "status").exists():
+        if not (folder / "metadata").exists():
             raise UnavailableError(
                 f"There is no embedded ClickHouse in {folder}: run `pulse demo` first, or name another"
                 " with --dir or PULSE_SINK__URL."
@@ -78,8 +78,12 @@ def ask(settings: Settings, query: str) -> Answer:
 
 
 def _is_held(status: Path) -> bool:
-    """Whether a process has the folder open: the engine locks this file as long as it runs."""
-    with status.open("rb") as file:
+    """Whether a process has the folder open: the engine makes and locks this file while it runs."""
+    try:
+        file = status.open("rb")
+    except FileNotFoundError:
+        return False
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
