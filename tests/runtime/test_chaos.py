@@ -24,6 +24,7 @@ from pipeline.settings import Kafka, Settings
 from pipeline.sources.simulate import CallCentre, Chaos, Simulated, encode, simulate
 from pipeline.state.partition import Partition
 from tests.runtime.processes import FATAL, KILLED, Processes
+from tests.runtime.readers import assert_readers_agree
 from tests.runtime.world import World, until
 
 HOURS_TOLD = 3.0
@@ -206,6 +207,7 @@ async def test_state_is_that_of_a_single_pass_after_a_storm(tmp_path, pytestconf
             log = await seen.world.assert_exact(number)
             assert log[-1].header.next_offset == whole.next_offset
             assert max(each.header.restore_from for each in log) > 0, "no cycle of the rolling snapshot"
+        await assert_readers_agree(seen.settings, seen.truth, tmp_path)
     assert seen.deeds["kill"] > 0
     assert seen.deeds["freeze"] > 0
     assert seen.aborted > 0, "no transaction was aborted: this run has shown nothing, take another --seed"
