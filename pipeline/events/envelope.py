@@ -22,8 +22,8 @@ _words: dict[str, str] = {}
 _tenants: dict[str, str] = {}
 
 
-class Envelope(Struct, gc=False, tag_field="type"):
-    """Required attributes first; `data` and the tag belong to the stream's subclasses."""
+class Envelope(Struct, gc=False):
+    """Required attributes first; `type` and `data` belong to the stream's subclasses."""
 
     specversion: Literal["1.0"]
     id: Id
@@ -38,7 +38,7 @@ class Envelope(Struct, gc=False, tag_field="type"):
 
 def event_name(source: str, event_id: str) -> int:
     """64-bit name of (source, id), never 0; the tenant is part of the entity's key."""
-    return xxh3_64_intdigest(f"{source}\n{event_id}".encode()) or 1
+    return xxh3_64_intdigest(f"{source}\n{event_id}") or 1
 
 
 def word(text: str) -> str:
