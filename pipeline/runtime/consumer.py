@@ -118,6 +118,8 @@ class BatchConsumer(driver.Consumer):
                 if message is not None:
                     self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
                     yield tp, message
+                elif tp in self._read_again:
+                    break  # the rest of this fetch comes again too
 
     async def _contiguous(self, tp: TP, batch: list[Any]) -> BatchMessage | None:
         """The batch cut to what is expected; None when nothing of it can be delivered yet."""
@@ -129,8 +131,12 @@ class BatchConsumer(driver.Consumer):
             if not batch:
                 return None
         hole = batch[0].offset > expected
-        if hole and not await self._is_real_hole(tp, expected, batch[0].offset):
-            return None
+        if hole:
+            generation = self.app.consumer_generation_id
+            if not await self._is_real_hole(tp, expected, batch[0].offset):
+                return None
+            if (self._expected.get(tp), self.app.consumer_generation_id) != (expected, generation):
+                return None  # taken away, and perhaps given back, in the meantime
         self._read_again.discard(tp)
         self._expected[tp] = batch[-1].offset + 1
         return self._message(tp, batch, hole_accepted=hole)

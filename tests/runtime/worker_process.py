@@ -19,7 +19,7 @@ from pipeline.runtime import transactions
 from pipeline.runtime.transactions import OwnedPartition
 
 NTH_COMMIT = 3
-SLOW_SECONDS = 8.0
+SLOW_SECONDS = 4.0
 
 
 def kill_this() -> None:

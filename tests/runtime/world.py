@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from aiokafka.admin import NewTopic
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from pipeline.kafka.clients import Clients, running
@@ -300,9 +301,12 @@ async def until(
     """Wait for a condition; a plain or an awaitable one. Answers what it answered."""
     deadline = time.monotonic() + seconds
     while True:
-        found = condition()
-        if isinstance(found, Awaitable):
-            found = await found
+        try:
+            found = condition()
+            if isinstance(found, Awaitable):
+                found = await found
+        except KafkaError:  # a broker that is just starting answers so
+            found = None
         if found:
             return found
         if time.monotonic() > deadline:
