@@ -56,9 +56,10 @@ def simulate(  # noqa: PLR0913 - one argument per option
     if file is not None:
         _to_file(file, records, start_ms, end_ms)
         return
-    clients = Clients(settings_of(config).kafka)
+    kafka = settings_of(config, quiet=True).kafka
+    clients = Clients(kafka)
     with kafka_there(clients), contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_to_kafka(clients, settings_of(config).kafka.topic_prefix, records, fast=fast))
+        asyncio.run(_to_kafka(clients, kafka.topic_prefix, records, fast=fast))
 
 
 def _to_file(file: Path, records: Iterator[Simulated], start_ms: int, end_ms: int) -> None:
@@ -82,5 +83,6 @@ async def _to_kafka(clients: Clients, prefix: str, records: Iterator[Simulated],
             count = await publish_until(producer, f"{prefix}.call", records, 1 << 60)
             err.print(f"{count} events sent", highlight=False)
         else:
+            err.print("Sending as the clock goes; Ctrl-C ends it.", highlight=False)
             await publish_live(producer, f"{prefix}.call", records)
             await producer.flush()
