@@ -9,6 +9,7 @@ import json
 import urllib.error
 import urllib.request
 from http import HTTPStatus
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, TypedDict
 from urllib.parse import unquote, urlsplit
@@ -55,6 +56,9 @@ def select(sink: Sink, query: str) -> Answer:
 
 
 def _plain(value: object) -> object:
+    """What JSON can say; it has no word for 0/0, which is absent."""
+    if isinstance(value, float) and not isfinite(value):
+        return None
     if isinstance(value, bool | int | float | str) or value is None:
         return value
     if isinstance(value, list | tuple):

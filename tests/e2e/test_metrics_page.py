@@ -123,6 +123,17 @@ def test_clickhouse_gives_the_answer(client, asked, answer):
     assert [list(result.column_names), *rows] == table(answer)
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
+def test_clickhouse_understands_what_other_pages_ask(client, page):
+    text = (PAGE.parents[1] / page).read_text(encoding="utf-8")
+    asked = re.findall(r'pulse sql "(S[^"]+)"', text) + re.findall(
+        r"^```sql\n(.*?)^```$", text, re.MULTILINE | re.DOTALL
+    )
+    assert asked
+    for query in asked:
+        client.query(query)
+
+
 @pytest.fixture(scope="module")
 def registry():
     fold = Fold(UNDECLARED, NOW)
