@@ -14,6 +14,8 @@ from pipeline.events.call_wire import PREFIX, WHATS, read, read_exactly
 from pipeline.events.envelope import (
     envelope_fault,
     event_name,
+    known_tenant,
+    known_word,
     refusal,
     tenant_word,
     word,
@@ -96,6 +98,7 @@ _KINDS: Final = {
     "deleted": DELETED,
 }
 TYPES: Final = {PREFIX + what: kind for what, kind in _KINDS.items()}
+_RARE: Final = (TRANSFERRED, CALLBACK_ATTEMPTED)
 _KIND_OF: Final = {message: _KINDS[what] for message, what in WHATS.items()}
 _channel: Final[dict[str | None, int]] = {
     None: 0,
@@ -159,11 +162,15 @@ def _judge_exactly(raw: bytes) -> CallEvent | Ignored | Rejected:
         return _explain(raw, error)
 
 
-def _event(message: Any) -> CallEvent:  # noqa: C901 - flat, for speed
+def _event(message: Any) -> CallEvent:  # noqa: C901, PLR0912 - flat, for speed
+    """What a message of `read` or `read_exactly` says. Raises BadTimeError, _RefusedError.
+
+    All in one place, because a call costs as much here as looking up a word.
+    """
     kind = _KIND_OF[type(message)]
     # One call for all fields: the class differs from event to event, so attributes are read slowly.
     _, event_id, source, time, tenantid, account, corrects, _, timebasis, data = astuple(message)
-    tenant = tenant_word(tenantid)
+    tenant = known_tenant(tenantid) or tenant_word(tenantid)
     if tenant is None:
         raise _RefusedError(Reason.BAD_TYPE, "tenantid is not 1-64 of A-Za-z0-9_.-")
     at = instant_ms(time)
@@ -179,25 +186,28 @@ def _event(message: Any) -> CallEvent:  # noqa: C901 - flat, for speed
     instant = queue = agent = None
     detail = 0
     if kind == QUEUED:
-        queue = word(_required(data.queue_id, "queue_id"))
+        queue = data.queue_id
+        if queue is None:
+            raise _missing("queue_id")
+        queue = known_word(queue) or word(queue)
         if data.enqueued_at is not None:
             instant = instant_ms(data.enqueued_at)
         if data.callback:
             detail = CALLBACK
     elif kind == ANSWERED:
         queue, agent = data.queue_id, data.agent_id
-        queue = None if queue is None else word(queue)
-        agent = None if agent is None else word(agent)
+        if queue is not None:
+            queue = known_word(queue) or word(queue)
+        if agent is not None:
+            agent = known_word(agent) or word(agent)
         if data.answered_by is not None:
             detail = _answerer.get(data.answered_by, 3)
         if data.talk_started_at is not None:
             instant = instant_ms(data.talk_started_at)
     elif kind == ENDED:
         detail = _ender.get(data.end_reason, 4)
-    elif kind == TRANSFERRED:
-        queue = None if data.to_queue_id is None else word(data.to_queue_id)
-    elif kind == CALLBACK_ATTEMPTED:
-        detail = _outcome.get(_required(data.outcome, "outcome"), 5)
+    elif kind in _RARE:
+        queue, detail = _rarely(kind, data)
     leg, channel, direction = data.leg, data.channel, data.direction
     return CallEvent(
         f"{tenant}|{data.initial_contact_id or contact}",
@@ -211,8 +221,8 @@ def _event(message: Any) -> CallEvent:  # noqa: C901 - flat, for speed
             queue,
             agent,
             detail,
-            _channel.get(channel, 4),
-            _direction.get(direction, 3),
+            0 if channel is None else _channel.get(channel, 4),
+            0 if direction is None else _direction.get(direction, 3),
             data.customer_ref,
             account,
         ),
@@ -221,10 +231,13 @@ def _event(message: Any) -> CallEvent:  # noqa: C901 - flat, for speed
     )
 
 
-def _required(text: str | None, field: str) -> str:
-    if text is None:
-        raise _missing(field)
-    return text
+def _rarely(kind: int, data: Any) -> tuple[str | None, int]:
+    """`queue` and `detail` of TRANSFERRED and CALLBACK_ATTEMPTED."""
+    if kind == TRANSFERRED:
+        return None if data.to_queue_id is None else word(data.to_queue_id), 0
+    if data.outcome is None:
+        raise _missing("outcome")
+    return None, _outcome.get(data.outcome, 5)
 
 
 def _missing(field: str) -> _RefusedError:

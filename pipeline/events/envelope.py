@@ -20,6 +20,9 @@ _REQUIRED: Final = ("id", "source", "type", "time", "tenantid", "data")
 _CACHE_SIZE: Final = 1 << 17
 _words: dict[str, str] = {}
 _tenants: dict[str, str] = {}
+known_word: Final = _words.get
+known_tenant: Final = _tenants.get
+"""What `word` and `tenant_word` look up first, without a call of theirs: the hot path asks here."""
 
 
 class Envelope(Struct, gc=False):
