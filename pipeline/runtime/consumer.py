@@ -88,6 +88,16 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         return self._ensure_consumer().last_stable_offset(tp)
 
 
+class NoReadOffsets(dict[TP, int | None]):
+    """Faust drops what lies below the last offset it handed out, be it one of another generation."""
+
+    def __getitem__(self, tp: TP) -> None:
+        return None
+
+    def __setitem__(self, tp: TP, offset: int | None) -> None:
+        """Nothing is remembered: `_expected` is the only truth."""
+
+
 class BatchConsumer(driver.Consumer):
     """Delivers strictly contiguous offsets per partition; `_expected` is the only truth."""
 
@@ -96,6 +106,7 @@ class BatchConsumer(driver.Consumer):
         self._read_again: set[TP] = set()
         self.accepted_holes = 0
         super().__init__(*args, **kwargs)
+        self._read_offset = NoReadOffsets()
         self._owner = cast("PulseApp", self.app).partition_owner
 
     def _new_consumer_thread(self) -> BatchThread:
@@ -218,7 +229,6 @@ class BatchConsumer(driver.Consumer):
             self.pause_partitions(refused)
         for tp, offset in offsets.items():
             await self.seek_wait({tp: offset})
-            self._read_offset[tp] = None
             self._expected[tp] = offset
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
