@@ -1,10 +1,12 @@
 """One worker on a real broker: what it applies, what it writes, and where it goes on."""
 
+import asyncio
 import json
 from hashlib import sha256
 from importlib.metadata import version
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from pipeline.kafka.clients import Clients
 from pipeline.state.codec import EMPTY_RECORD
@@ -168,3 +170,57 @@ async def test_events_of_a_producers_aborted_transaction_do_not_count(world):
         "told1",
         "told2",
     ]
+
+
+async def test_holes_at_the_beginning_of_a_fetch_cost_no_event(world):
+    """A marker lies before each transaction's records, and a fetch holds more than one batch of them."""
+    world.worker_settings = {"max_batch": 4}
+    await world.create_topics()
+    for first in range(0, 60, 20):
+        calls = [raw(event("queued", number, contact=f"c{number}")) for number in range(first, first + 20)]
+        await world.tell_in_transaction(calls, abort=False)
+
+    async def has_counted() -> bool:
+        return await world.next_offset(0) >= 62  # 60 records and the markers between them
+
+    async with world.working() as worker:
+        await until(has_counted)
+        for first in range(60, 120, 20):
+            calls = [
+                raw(event("queued", number, contact=f"c{number}")) for number in range(first, first + 20)
+            ]
+            await world.tell_in_transaction(calls, abort=False)
+        await until(lambda: world.next_offset_is(0, 125))
+        assert worker.plumbing.holes._value.get() > 0
+    await world.assert_exact(0)
+    assert len((await world.single_pass(0)).contacts.chains) == 120
+
+
+async def test_commit_under_way_is_seen_through_when_the_worker_stops(world, monkeypatch):
+    await world.create_topics()
+    commit, begun = AIOKafkaProducer.commit_transaction, asyncio.Event()
+
+    async def commit_slowly(self) -> None:
+        begun.set()
+        await asyncio.sleep(0.3)
+        await commit(self)
+
+    monkeypatch.setattr(AIOKafkaProducer, "commit_transaction", commit_slowly)
+    async with world.working() as worker:
+        await world.tell_calls(20, 0)
+        await begun.wait()
+    assert worker.plumbing.commits.labels("failed")._value.get() == 0
+    await world.assert_exact(0)
+
+
+async def test_nothing_said_of_a_partition_outlives_its_ownership(world):
+    await world.create_topics()
+    await world.tell_calls(3, 0)
+    async with world.working() as worker:
+        shown = worker.plumbing
+        await until(lambda: shown.lag._metrics)
+        assert shown.open.labels(world.source, "0")._value.get() == 1
+    assert shown.open.labels(world.source, "0")._value.get() == 0
+    assert [
+        each._metrics for each in (shown.lag, shown.watermark, shown.entities, shown.buckets, shown.poisoned)
+    ] == [{}] * 5

@@ -206,6 +206,9 @@ class World:
         log = await self.told(partition)
         return log[-1].header.next_offset if log else 0
 
+    async def next_offset_is(self, partition: int, expected: int) -> bool:
+        return await self.next_offset(partition) == expected
+
     async def group_offsets(self) -> dict[int, int]:
         """What lag tools see."""
         async with running(self.clients.aio_admin()) as admin:
