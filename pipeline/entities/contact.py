@@ -37,10 +37,6 @@ class Chain(Struct, array_like=True, gc=False):
     touched_at: int = 0
 
 
-def _fact_place(fact: CallFact) -> tuple[int, int]:
-    return fact.at, fact.name
-
-
 def _leg_place(leg: Leg) -> tuple[str, str]:
     return leg.contact, leg.leg
 
@@ -48,6 +44,14 @@ def _leg_place(leg: Leg) -> tuple[str, str]:
 def new_chain() -> Chain:
     """A chain of which nothing is known."""
     return Chain([], [])
+
+
+def begin(event: CallEvent) -> Chain:
+    """A chain of which one fact about a leg is known, as `merge` into a new one makes it."""
+    fact = event.fact
+    at, instant = fact.at, fact.instant
+    latest = at if instant is None or instant < at else instant
+    return Chain([Leg(event.contact, event.leg, [fact])], [], 0, latest)
 
 
 def leg_of(chain: Chain, event: CallEvent) -> Leg | None:
@@ -71,15 +75,16 @@ def place_of(chain: Chain, event: CallEvent) -> Leg | Known | None:
     KNOWN: the same event has been merged before. None: corrections, erasure, or a name known
     with other content; ask `is_known` and use `merge`. A leg not known yet is made.
     """
-    if event.voids or chain.voids or chain.deleted_at or event.fact.kind >= VOIDED:
+    said = event.fact
+    if event.voids or chain.voids or chain.deleted_at or said.kind >= VOIDED:
         return None
-    name, place = event.fact.name, None
+    name, named, contact, place = said.name, event.leg, event.contact, None
     for leg in chain.legs:
-        if leg.leg == event.leg and leg.contact == event.contact:
+        if leg.leg == named and leg.contact == contact:
             place = leg
         for fact in leg.facts:
             if fact.name == name:
-                return KNOWN if fact == event.fact and place is leg else None
+                return KNOWN if fact == said and place is leg else None
     return place or _new_leg(chain, event)
 
 
@@ -129,9 +134,9 @@ def merge(chain: Chain, event: CallEvent) -> None:
 
 def touch(chain: Chain, fact: CallFact) -> None:
     """Remember the latest instant any event named."""
-    latest = fact.at
-    if fact.instant is not None and fact.instant > latest:
-        latest = fact.instant
+    latest, instant = fact.at, fact.instant
+    if instant is not None and instant > latest:
+        latest = instant
     chain.touched_at = max(chain.touched_at, latest)
 
 
@@ -151,11 +156,14 @@ def _merge_fact(chain: Chain, event: CallEvent) -> None:
 
 
 def insert(leg: Leg, fact: CallFact) -> None:
-    """Put a fact whose name the leg does not have in its place."""
-    if not leg.facts or leg.facts[-1].at < fact.at:
-        leg.facts.append(fact)
-    else:
-        insort(leg.facts, fact, key=_fact_place)
+    """Put a fact whose name the leg does not have in its place; nearly always it is the last."""
+    facts, at = leg.facts, fact.at
+    place = len(facts)
+    while place and at <= facts[place - 1].at:
+        if at == facts[place - 1].at and fact.name > facts[place - 1].name:
+            break
+        place -= 1
+    facts.insert(place, fact)
 
 
 def _outranks(event: CallEvent, leg: Leg, known: CallFact) -> bool:

@@ -70,12 +70,13 @@ class CallFact(Struct, array_like=True, gc=False):
 
 
 class CallEvent(Struct, gc=False):
-    """One accepted event. `key` is the entity: `tenant|initial_contact_id`.
+    """One accepted event. `key` is the entity: `tenant|initial_contact_id`; `tenant` is shared.
 
     `voids` is the name of the event it corrects (0: none). `fact.kind` VOIDED or DELETED
     carries no fact about a leg.
     """
 
+    tenant: str
     key: str
     contact: str
     leg: str
@@ -176,15 +177,14 @@ def _event(message: Any) -> CallEvent:  # noqa: C901, PLR0912 - flat, for speed
     at = instant_ms(time)
     name = event_name(source, event_id)
     voids = 0 if corrects is None else event_name(source, corrects)
-    is_arrival = timebasis == "arrival"
     contact = data.contact_id
     if kind >= VOIDED:
-        chain = _chain_named(data, kind, voids)
-        return CallEvent(f"{tenant}|{chain}", "", "", CallFact(name, kind, at), voids, is_arrival)
+        key = f"{tenant}|{_chain_named(data, kind, voids)}"
+        fact = CallFact(name, kind, at)
+        return CallEvent(tenant, key, "", "", fact, voids, timebasis == "arrival")
     if contact is None:
         raise _missing("contact_id")
-    instant = queue = agent = None
-    detail = 0
+    instant, queue, agent, detail = None, None, None, 0
     if kind == QUEUED:
         queue = data.queue_id
         if queue is None:
@@ -210,6 +210,7 @@ def _event(message: Any) -> CallEvent:  # noqa: C901, PLR0912 - flat, for speed
         queue, detail = _rarely(kind, data)
     leg, channel, direction = data.leg, data.channel, data.direction
     return CallEvent(
+        tenant,
         f"{tenant}|{data.initial_contact_id or contact}",
         contact,
         contact if leg is None or leg == contact else leg,
@@ -227,7 +228,7 @@ def _event(message: Any) -> CallEvent:  # noqa: C901, PLR0912 - flat, for speed
             account,
         ),
         voids,
-        is_arrival,
+        timebasis == "arrival",
     )
 
 

@@ -153,7 +153,10 @@ class Level:
 
 def _move(instants: list[int], at: int, sign: int) -> None:
     if sign > 0:
-        insort(instants, at)
+        if not instants or instants[-1] <= at:
+            instants.append(at)  # what comes in order, nearly always
+        else:
+            insort(instants, at)
         return
     place = bisect_left(instants, at)
     if place == len(instants) or instants[place] != at:

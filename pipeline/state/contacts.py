@@ -3,12 +3,15 @@
 Source: architecture.md §2 (horizons, late) and §3. The only clock is the watermark argument.
 """
 
+from collections.abc import Sequence
 from heapq import heappop, heappush
 
 from pipeline.entities.contact import (
     KNOWN,
     Chain,
+    Known,
     Leg,
+    begin,
     insert,
     is_known,
     merge,
@@ -16,17 +19,13 @@ from pipeline.entities.contact import (
     place_of,
     touch,
 )
-from pipeline.entities.contact_metrics import (
-    contributions,
-    leg_contributions,
-    stay_contributions,
-)
-from pipeline.entities.stay import Stay, read_leg
+from pipeline.entities.contact_metrics import contributions, leg_contributions
+from pipeline.entities.course import NOTHING, step
+from pipeline.entities.stay import read_leg
 from pipeline.events.call import (
     DELETED,
-    ENDED,
-    INITIATED,
     STREAM,
+    VOIDED,
     CallEvent,
     CallFact,
 )
@@ -64,25 +63,34 @@ class Contacts:
         """Take in one event: APPLIED, DUPLICATE or LATE. Alarms up to `watermark` have rung."""
         key, fact = event.key, event.fact
         chain = self.chains.get(key)
+        leg: Leg | Known | None
         if chain is None:
             if fact.at <= watermark - self._horizons.contact_ms:
-                self._ledger.post_late(_tenant(key), STREAM, fact.at, 0)
+                self._ledger.post_late(event.tenant, STREAM, fact.at, 0)
                 return LATE
-            chain = self.chains[key] = new_chain()
             self._ring_at(watermark + self._look_ms, key)
-        leg = place_of(chain, event)
-        if leg is KNOWN:
-            return DUPLICATE
+            if event.voids or fact.kind >= VOIDED:
+                chain, leg = new_chain(), None
+            else:
+                chain = begin(event)
+                leg = chain.legs[0]
+            self.chains[key] = chain
+        else:
+            leg = place_of(chain, event)
+            if leg is KNOWN:
+                return DUPLICATE
+            if isinstance(leg, Leg):
+                touch(chain, fact)
+                insert(leg, fact)
         self.changed.add(key)
         if not isinstance(leg, Leg):
             return self._apply_general(key, chain, event, watermark)
-        touch(chain, fact)
-        insert(leg, fact)
-        stay = read_leg(leg)
-        before = self._before(leg, stay, fact)
-        if before is not None:
-            after = stay_contributions(leg, stay, self._bounds_ms)
-            self._post(key, before, after, "", watermark, fact.at)
+        change = step(leg, fact, self._bounds_ms)
+        if change is None:
+            before, after = self._before(leg, fact), leg_contributions(leg, self._bounds_ms)
+            self._post(event.tenant, before, after, "", watermark, fact.at)
+        elif change is not NOTHING:
+            self._post_change(event.tenant, *change, "", watermark, fact.at)
         if fact.at < watermark:
             self._set_alarm(key, chain, watermark)
         return APPLIED
@@ -91,64 +99,51 @@ class Contacts:
         """Corrections, erasure, and a name that comes again with other content."""
         if is_known(chain, event):
             return DUPLICATE
-        self._merge(key, chain, event, watermark)
+        self._merge(chain, event, watermark)
         self._set_alarm(key, chain, watermark)
         return APPLIED
 
-    def _before(self, leg: Leg, stay: Stay | None, fact: CallFact) -> list[Contribution] | None:
-        """What the leg counted before `fact`, or None when `fact` cannot change what it counts.
+    def _before(self, leg: Leg, fact: CallFact) -> list[Contribution]:
+        """What the leg counted before `fact`: what is known without it, wherever it stands."""
+        others = [each for each in leg.facts if each is not fact]
+        return leg_contributions(Leg(leg.contact, leg.leg, others, leg.is_stale), self._bounds_ms)
 
-        A leg that has left is not changed by its end; a leg of which only the menu was known
-        counted nothing. What was known before is `facts` without `fact`, which may stand anywhere.
-        """
-        facts = leg.facts
-        first = facts[0]
-        if first is fact:
-            if len(facts) == 1:
-                return [] if fact.kind < ENDED else None
-        elif len(facts) == 2 and first.kind == INITIATED:
-            return [] if fact.kind < ENDED else None
-        elif (
-            fact.kind == ENDED
-            and stay is not None
-            and stay.outcome
-            and not stay.contradiction
-            and stay.left_at != fact.at
-            # Else the end is the first to state what the leg is.
-            and (first.channel or not fact.channel)
-            and (first.direction or not fact.direction)
-        ):
-            return None
-        others = Leg(leg.contact, leg.leg, [each for each in facts if each is not fact])
-        others.is_stale = leg.is_stale
-        return leg_contributions(others, self._bounds_ms)
-
-    def _merge(self, key: str, chain: Chain, event: CallEvent, watermark: int) -> None:
+    def _merge(self, chain: Chain, event: CallEvent, watermark: int) -> None:
         bounds = self._bounds_ms
         before = contributions(chain, bounds)
         merge(chain, event)
         after = contributions(chain, bounds)
         if before != after:
-            self._post(key, before, after, _cause(event), watermark, event.fact.at)
+            self._post(event.tenant, before, after, _cause(event), watermark, event.fact.at)
 
     def _post(
         self,
-        key: str,
+        tenant: str,
         before: list[Contribution],
         after: list[Contribution],
         cause: str,
         watermark: int,
         at: int,
     ) -> None:
-        added, removed = after, before
-        if before:
-            added, removed = list(after), []
-            for part in before:
-                if part in added:
-                    added.remove(part)
-                else:
-                    removed.append(part)
-        tenant = _tenant(key)
+        """Only the difference: what stays is not a change of its bucket."""
+        added, removed = list(after), []
+        for part in before:
+            if part in added:
+                added.remove(part)
+            else:
+                removed.append(part)
+        if added or removed:
+            self._post_change(tenant, removed, added, cause, watermark, at)
+
+    def _post_change(
+        self,
+        tenant: str,
+        removed: Sequence[Contribution],
+        added: Sequence[Contribution],
+        cause: str,
+        watermark: int,
+        at: int,
+    ) -> None:
         kept_out = self._ledger.post(tenant, removed, -1, cause, watermark) if removed else 0
         kept_out += self._ledger.post(tenant, added, 1, cause, watermark)
         if kept_out:
@@ -202,7 +197,7 @@ class Contacts:
         before = contributions(chain, self._bounds_ms)
         for leg in open_legs:
             leg.is_stale = True
-        self._post(key, before, contributions(chain, self._bounds_ms), "late", now, now)
+        self._post(_tenant(key), before, contributions(chain, self._bounds_ms), "late", now, now)
         self.changed.add(key)
         return True
 

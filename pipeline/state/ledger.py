@@ -4,6 +4,7 @@ Differences are gathered per 10-second bucket and settled into the live and the 
 somebody looks, once per commit: most events meet in few buckets, and sums do not care.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
@@ -28,6 +29,7 @@ CLOSED_AFTER_MS: Final = 60_000
 CAUSES: Final = ("", "late", "corrected", "deleted", "rebuilt")
 LevelKey: TypeAlias = tuple[str, str, tuple[str, ...]]
 _Series: TypeAlias = tuple[str, str, tuple[str, ...], int]
+_Deltas: TypeAlias = dict[_Series, defaultdict[int, int]]
 _LEVELS: Final = frozenset(f.name for f in FAMILIES.values() if LEVEL in f.grains)
 
 
@@ -48,9 +50,11 @@ class Ledger:
         self._watermark = 0
         self._definitions = definitions
         self._horizons = horizons
-        self._live_deltas: dict[_Series, Cells] = {}
-        self._day_deltas: dict[_Series, Cells] = {}
+        self._near_ms = min(horizons.bucket_ms, horizons.day_ms, CLOSED_AFTER_MS)
+        self._live_deltas: _Deltas = {}
+        self._day_deltas: _Deltas = {}
         self._causes: dict[_Series, str] = {}
+        self._level_causes: dict[LevelKey, str] = {}
         self._days: dict[str, tuple[Window, int]] = {}
 
     @property
@@ -67,51 +71,49 @@ class Ledger:
 
     def post(self, tenant: str, parts: Iterable[Contribution], sign: int, cause: str, watermark: int) -> int:
         """Add or take back contributions; answers how many a horizon kept out of a bucket."""
-        live_edge = watermark - self._horizons.bucket_ms - BUCKET_MS
-        day_edge = watermark - self._horizons.day_ms
         self._watermark = watermark
+        # Most contributions lie in front of this edge, where no horizon and no closed bucket is.
+        edge = watermark - self._near_ms
         kept_out = 0
         for family, dims, at, cells in parts:
             if family in _LEVELS:
-                self._post_level(family, tenant, dims, at, cells, sign, cause)
+                self._post_level((family, tenant, dims), at, cells, sign, cause)
                 continue
-            if at <= day_edge and self._day(tenant, at)[0].end <= day_edge:
-                kept_out += 1
-                continue
+            deltas = self._live_deltas
+            if at <= edge:
+                allowed = self._deltas_at(tenant, at, watermark)
+                kept_out += allowed is not deltas
+                if allowed is None:
+                    continue
+                deltas = allowed
             start = at - at % BUCKET_MS
             series = (family, tenant, dims, start)
-            deltas = self._live_deltas
-            if start <= live_edge:
-                kept_out += 1
-                deltas = self._day_deltas
             delta = deltas.get(series)
             if delta is None:
-                delta = deltas[series] = {}
+                delta = deltas[series] = defaultdict(int)
             pairs = iter(cells)
-            for cell in pairs:
-                delta[cell] = delta.get(cell, 0) + sign * next(pairs)
+            for cell, amount in zip(pairs, pairs, strict=True):
+                delta[cell] += sign * amount
             if cause:
                 self._causes[series] = cause
-            elif start <= watermark - BUCKET_MS - CLOSED_AFTER_MS:
+            elif at <= edge and start <= watermark - BUCKET_MS - CLOSED_AFTER_MS:
                 self._causes.setdefault(series, "late")
         return kept_out
 
-    def _post_level(
-        self,
-        family: str,
-        tenant: str,
-        dims: tuple[str, ...],
-        at: int,
-        cells: tuple[int, ...],
-        sign: int,
-        cause: str,
-    ) -> None:
-        key = (family, tenant, dims)
+    def _deltas_at(self, tenant: str, at: int, watermark: int) -> _Deltas | None:
+        """Where a contribution goes: into both buckets, into the day alone, or nowhere."""
+        day_edge = watermark - self._horizons.day_ms
+        if at <= day_edge and self._day(tenant, at)[0].end <= day_edge:
+            return None
+        is_kept = at - at % BUCKET_MS > watermark - self._horizons.bucket_ms - BUCKET_MS
+        return self._live_deltas if is_kept else self._day_deltas
+
+    def _post_level(self, key: LevelKey, at: int, cells: tuple[int, ...], sign: int, cause: str) -> None:
         level = self.levels.get(key)
         if level is None:
             level = self.levels[key] = Level()
         level.add(at, cells, sign)
-        self._changed[(LEVEL, family, tenant, dims, 0)] = cause
+        self._level_causes[key] = cause
 
     def post_levels(self, tenant: str, parts: Iterable[Contribution], sign: int, watermark: int) -> None:
         """Only what `parts` add to levels: on leaving memory and on restoring it."""
@@ -125,8 +127,9 @@ class Ledger:
     def _settle(self) -> None:
         """Bring the gathered differences into the buckets; done when somebody looks."""
         live, day = self._live_deltas, self._day_deltas
-        if not live and not day:
-            return
+        for key, cause in self._level_causes.items():
+            self._changed[LEVEL, *key, 0] = cause
+        self._level_causes.clear()
         for (family, tenant, dims, start), delta in live.items():
             cause = self._causes.get((family, tenant, dims, start), "")
             self._put((LIVE, family, tenant, dims, start), delta, cause)
