@@ -189,7 +189,7 @@ def sql(folder: Path, query: str, **environment: str) -> list[list[Any]]:
 
 def test_the_demo_counts_answers_sql_stops_and_goes_on(tmp_path):
     with demo(tmp_path) as first:
-        seen = first.until(lambda answer: offered(answer) > 500)
+        seen = first.until(lambda answer: answer["is_caught_up"] and offered(answer) > 500)
         (told,) = sql(tmp_path, "SELECT count() FROM legs_now", PULSE_BOARD__PORT=str(first._port))
         assert told[0] > 0
         lost = Settings(sink={"url": f"chdb://{tmp_path}/.pulse/clickhouse"}, board={"port": free_port()})
@@ -202,8 +202,8 @@ def test_the_demo_counts_answers_sql_stops_and_goes_on(tmp_path):
     assert "Stopped. Data are kept in .pulse" in err
     (kept,) = sql(tmp_path, "SELECT count(), uniqExact(tenant, contact_id, leg) FROM legs_now")
     assert kept[0] == kept[1] >= told[0]
-    with demo(tmp_path, "--for", "12s") as second:
-        again = second.until(lambda answer: offsets(answer) > offsets(seen))
+    with demo(tmp_path, "--for", "20s") as second:
+        again = second.until(lambda answer: answer["is_caught_up"] and offsets(answer) > offsets(seen))
         assert offered(again) >= offered(seen)
         _, err = second.process.communicate(timeout=PATIENCE)
         assert second.process.returncode == 0, err
