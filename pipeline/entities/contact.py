@@ -5,7 +5,7 @@ is read by `stay.py`, what they count by `contact_metrics.py`.
 """
 
 from bisect import insort
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec import Struct
 
@@ -62,14 +62,11 @@ def leg_of(chain: Chain, event: CallEvent) -> Leg | None:
     return None
 
 
-class Known(NamedTuple):
-    """Answer of `place_of` for an event that changes nothing."""
+KNOWN: Final = Leg("", "", [])
+"""Answer of `place_of` for an event that changes nothing."""
 
 
-KNOWN: Final = Known()
-
-
-def place_of(chain: Chain, event: CallEvent) -> Leg | Known | None:
+def place_of(chain: Chain, event: CallEvent) -> Leg | None:
     """Where the event's fact belongs, when nothing but one leg is at stake.
 
     KNOWN: the same event has been merged before. None: corrections, erasure, or a name known
@@ -138,6 +135,17 @@ def touch(chain: Chain, fact: CallFact) -> None:
     if instant is not None and instant > latest:
         latest = instant
     chain.touched_at = max(chain.touched_at, latest)
+
+
+def put(chain: Chain, leg: Leg, fact: CallFact) -> None:
+    """`touch` and `insert`, for what comes in order in one go."""
+    facts, at = leg.facts, fact.at
+    if facts and facts[-1].at < at and chain.touched_at < at and fact.instant is None:
+        facts.append(fact)
+        chain.touched_at = at
+    else:
+        touch(chain, fact)
+        insert(leg, fact)
 
 
 def _merge_fact(chain: Chain, event: CallEvent) -> None:

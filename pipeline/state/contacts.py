@@ -3,21 +3,18 @@
 Source: architecture.md §2 (horizons, late) and §3. The only clock is the watermark argument.
 """
 
-from collections.abc import Sequence
 from heapq import heappop, heappush
 
 from pipeline.entities.contact import (
     KNOWN,
     Chain,
-    Known,
     Leg,
     begin,
-    insert,
     is_known,
     merge,
     new_chain,
     place_of,
-    touch,
+    put,
 )
 from pipeline.entities.contact_metrics import contributions, leg_contributions
 from pipeline.entities.course import NOTHING, step
@@ -63,34 +60,34 @@ class Contacts:
         """Take in one event: APPLIED, DUPLICATE or LATE. Alarms up to `watermark` have rung."""
         key, fact = event.key, event.fact
         chain = self.chains.get(key)
-        leg: Leg | Known | None
+        leg: Leg | None = None
         if chain is None:
             if fact.at <= watermark - self._horizons.contact_ms:
                 self._ledger.post_late(event.tenant, STREAM, fact.at, 0)
                 return LATE
             self._ring_at(watermark + self._look_ms, key)
             if event.voids or fact.kind >= VOIDED:
-                chain, leg = new_chain(), None
+                chain = self.chains[key] = new_chain()
             else:
-                chain = begin(event)
+                chain = self.chains[key] = begin(event)
                 leg = chain.legs[0]
-            self.chains[key] = chain
         else:
             leg = place_of(chain, event)
             if leg is KNOWN:
                 return DUPLICATE
-            if isinstance(leg, Leg):
-                touch(chain, fact)
-                insert(leg, fact)
+            if leg is not None:
+                put(chain, leg, fact)
         self.changed.add(key)
-        if not isinstance(leg, Leg):
+        if leg is None:
             return self._apply_general(key, chain, event, watermark)
         change = step(leg, fact, self._bounds_ms)
         if change is None:
             before, after = self._before(leg, fact), leg_contributions(leg, self._bounds_ms)
             self._post(event.tenant, before, after, "", watermark, fact.at)
         elif change is not NOTHING:
-            self._post_change(event.tenant, *change, "", watermark, fact.at)
+            removed, added = change
+            if self._ledger.post(event.tenant, removed, added, "", watermark):
+                self._ledger.post_late(event.tenant, STREAM, fact.at, 1)
         if fact.at < watermark:
             self._set_alarm(key, chain, watermark)
         return APPLIED
@@ -132,21 +129,7 @@ class Contacts:
                 added.remove(part)
             else:
                 removed.append(part)
-        if added or removed:
-            self._post_change(tenant, removed, added, cause, watermark, at)
-
-    def _post_change(
-        self,
-        tenant: str,
-        removed: Sequence[Contribution],
-        added: Sequence[Contribution],
-        cause: str,
-        watermark: int,
-        at: int,
-    ) -> None:
-        kept_out = self._ledger.post(tenant, removed, -1, cause, watermark) if removed else 0
-        kept_out += self._ledger.post(tenant, added, 1, cause, watermark)
-        if kept_out:
+        if self._ledger.post(tenant, removed, added, cause, watermark):
             self._ledger.post_late(tenant, STREAM, at, 1)
 
     def _set_alarm(self, key: str, chain: Chain, watermark: int) -> None:

@@ -69,35 +69,43 @@ class Ledger:
         self._settle()
         return self._changed
 
-    def post(self, tenant: str, parts: Iterable[Contribution], sign: int, cause: str, watermark: int) -> int:
-        """Add or take back contributions; answers how many a horizon kept out of a bucket."""
+    def post(
+        self,
+        tenant: str,
+        removed: Iterable[Contribution],
+        added: Iterable[Contribution],
+        cause: str,
+        watermark: int,
+    ) -> int:
+        """Take back and add contributions; answers how many a horizon kept out of a bucket."""
         self._watermark = watermark
         # Most contributions lie in front of this edge, where no horizon and no closed bucket is.
         edge = watermark - self._near_ms
         kept_out = 0
-        for family, dims, at, cells in parts:
-            if family in _LEVELS:
-                self._post_level((family, tenant, dims), at, cells, sign, cause)
-                continue
-            deltas = self._live_deltas
-            if at <= edge:
-                allowed = self._deltas_at(tenant, at, watermark)
-                kept_out += allowed is not deltas
-                if allowed is None:
+        for sign, parts in ((-1, removed), (1, added)):
+            for family, dims, at, cells in parts:
+                if family in _LEVELS:
+                    self._post_level((family, tenant, dims), at, cells, sign, cause)
                     continue
-                deltas = allowed
-            start = at - at % BUCKET_MS
-            series = (family, tenant, dims, start)
-            delta = deltas.get(series)
-            if delta is None:
-                delta = deltas[series] = defaultdict(int)
-            pairs = iter(cells)
-            for cell, amount in zip(pairs, pairs, strict=True):
-                delta[cell] += sign * amount
-            if cause:
-                self._causes[series] = cause
-            elif at <= edge and start <= watermark - BUCKET_MS - CLOSED_AFTER_MS:
-                self._causes.setdefault(series, "late")
+                deltas = self._live_deltas
+                if at <= edge:
+                    allowed = self._deltas_at(tenant, at, watermark)
+                    kept_out += allowed is not deltas
+                    if allowed is None:
+                        continue
+                    deltas = allowed
+                start = at - at % BUCKET_MS
+                series = (family, tenant, dims, start)
+                delta = deltas.get(series)
+                if delta is None:
+                    delta = deltas[series] = defaultdict(int)
+                pairs = iter(cells)
+                for cell, amount in zip(pairs, pairs, strict=True):
+                    delta[cell] += sign * amount
+                if cause:
+                    self._causes[series] = cause
+                elif at <= edge and start <= watermark - BUCKET_MS - CLOSED_AFTER_MS:
+                    self._causes.setdefault(series, "late")
         return kept_out
 
     def _deltas_at(self, tenant: str, at: int, watermark: int) -> _Deltas | None:
@@ -117,7 +125,10 @@ class Ledger:
 
     def post_levels(self, tenant: str, parts: Iterable[Contribution], sign: int, watermark: int) -> None:
         """Only what `parts` add to levels: on leaving memory and on restoring it."""
-        self.post(tenant, [part for part in parts if part[0] in _LEVELS], sign, "", watermark)
+        self._watermark = watermark
+        for family, dims, at, cells in parts:
+            if family in _LEVELS:
+                self._post_level((family, tenant, dims), at, cells, sign, "")
 
     def post_late(self, tenant: str, stream: str, at: int, cell: int) -> None:
         """Count one late event (cell 0) or one with contributions kept out (cell 1)."""

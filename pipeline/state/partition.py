@@ -7,8 +7,8 @@ reads no clock, does no I/O, and knows neither Kafka nor Faust.
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from pipeline.events.call import STREAM, decode
-from pipeline.events.rejects import Ignored, Rejected
+from pipeline.events.call import STREAM, CallEvent, decode
+from pipeline.events.rejects import Rejected
 from pipeline.metrics.definitions import Definitions
 from pipeline.state.contacts import Contacts
 from pipeline.state.ledger import Ledger
@@ -90,11 +90,11 @@ class Partition:
             event = decode(record.value, appended if self._check_future else None)
             if appended is not None and appended > latest_append:
                 latest_append = appended
-            if isinstance(event, Rejected):
-                dead_letters.append(DeadLetter(offset, appended, record.value or b"", event, record.key))
-                continue
-            if isinstance(event, Ignored):
-                ignored += 1
+            if not isinstance(event, CallEvent):
+                if isinstance(event, Rejected):
+                    dead_letters.append(DeadLetter(offset, appended, record.value or b"", event, record.key))
+                else:
+                    ignored += 1
                 continue
             at = event.fact.at
             if at > watermark:
