@@ -63,7 +63,8 @@ async def test_worker_killed_around_a_commit_leaves_all_of_it_or_nothing(world, 
         len(await world.read(world.log, number, "read_uncommitted")) - len(await world.told(number))
         for number in range(2)
     ]
-    assert (sum(aborted) > 0) == (point == "die_before_commit")
+    # After a commit, another partition's may be under way.
+    assert sum(aborted) > 0 or point == "die_after_commit"
 
 
 async def test_partition_revoked_while_it_is_opened_is_not_published(world, processes):
@@ -72,14 +73,12 @@ async def test_partition_revoked_while_it_is_opened_is_not_published(world, proc
     slow = processes.start(world.settings, "dawdle_while_opening")
     await slow.says("opening")
     quick = processes.start(world.settings)
-    await quick.says("PartitionOpened")
-    await slow.says("PartitionOpened")
+    await slow.says("given up")
     await until(world.all_counted)
+    await quick.says("PartitionOpened")
     assert [await each.stopped() for each in (slow, quick)] == [0, 0]
     for number in range(2):
         await world.assert_exact(number)
-    opened = [each.log.read_text(encoding="utf-8").count('"PartitionOpened"') for each in (slow, quick)]
-    assert opened == [1, 1]
 
 
 async def test_opening_without_end_ends_the_worker_with_a_message(world, processes):
