@@ -72,6 +72,8 @@ def main() -> None:
     if given.child:
         run_stage(given.child, given.story, given.events)
         return
+    # First, because what the rounds let go would be used again.
+    memory = resident(given.contacts) if given.contacts else {}
     batches = story(given.events)
     gc.collect()
     gc.freeze()
@@ -80,7 +82,6 @@ def main() -> None:
     fields = {name: spread([getattr(each, name) for each in rounds], 3) for name in Round._fields}
     fields["fold"] = spread([each.apply - each.decode for each in rounds], 3)
     ratios = {name: spread([getattr(each, name) / each.baseline for each in rounds]) for name in STAGES}
-    memory = resident(given.contacts) if given.contacts else {}
     counted = instructions() if given.instructions else {}
     report(
         "fold",
@@ -167,8 +168,8 @@ def resident(contacts: int) -> dict[str, float]:
     """Growth of the process by contacts in a queue, answered, and over: after each, per contact."""
     state, offset, before, grown = partition(), 0, _rss(), {}
     for what, fields in (
-        ("initiated", ""),
-        ("queued", ',"queue_id":"support"'),
+        ("initiated", ',"customer_ref":"customer-{}"'),
+        ("queued", ',"queue_id":"support","customer_ref":"customer-{}"'),
         ("answered", ',"queue_id":"support","agent_id":"support-17"'),
         ("ended", ',"end_reason":"customer"'),
     ):
@@ -189,7 +190,7 @@ def told(what: str, fields: str, numbers: range, offset: int) -> Iterator[Record
             f'{{"specversion":"1.0","id":"{what}-{number}","source":"/pulse/simulate",'
             f'"type":"pulse.call.{what}","time":"2026-03-02T09:{number // 60 % 60:02d}:{number % 60:02d}Z",'
             f'"tenantid":"acme","data":{{"contact_id":"{contact}","initial_contact_id":"{contact}",'
-            f'"leg":"{contact}","customer_ref":"customer-{number}"{fields}}}}}'
+            f'"leg":"{contact}"{fields.format(number)}}}}}'
         )
         yield Record(offset + place, value.encode(), START_MS + 3_600_000, b"")
 

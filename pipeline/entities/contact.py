@@ -41,9 +41,13 @@ def _leg_place(leg: Leg) -> tuple[str, str]:
     return leg.contact, leg.leg
 
 
+NO_VOIDS: Final[list[int]] = []
+"""Shared by the chains without voids, nearly all: `voids` is replaced, never changed in place."""
+
+
 def new_chain() -> Chain:
     """A chain of which nothing is known."""
-    return Chain([], [])
+    return Chain([], NO_VOIDS)
 
 
 def begin(event: CallEvent) -> Chain:
@@ -51,7 +55,7 @@ def begin(event: CallEvent) -> Chain:
     fact = event.fact
     at, instant = fact.at, fact.instant
     latest = at if instant is None or instant < at else instant
-    return Chain([Leg(event.contact, event.leg, [fact])], [], 0, latest)
+    return Chain([Leg(event.contact, event.leg, [fact])], NO_VOIDS, 0, latest)
 
 
 def leg_of(chain: Chain, event: CallEvent) -> Leg | None:
@@ -118,7 +122,7 @@ def merge(chain: Chain, event: CallEvent) -> None:
     fact = event.fact
     touch(chain, fact)
     if event.voids and event.voids not in chain.voids:
-        insort(chain.voids, event.voids)
+        chain.voids = sorted([*chain.voids, event.voids])
         for leg in chain.legs:
             leg.facts = [known for known in leg.facts if known.name != event.voids]
     if fact.kind == DELETED:
@@ -140,6 +144,8 @@ def touch(chain: Chain, fact: CallFact) -> None:
 def put(chain: Chain, leg: Leg, fact: CallFact) -> None:
     """`touch` and `insert`, for what comes in order in one go."""
     facts, at = leg.facts, fact.at
+    if facts and fact.customer == facts[0].customer:
+        fact.customer = facts[0].customer  # one text for both
     if facts and facts[-1].at < at and chain.touched_at < at and fact.instant is None:
         facts.append(fact)
         chain.touched_at = at

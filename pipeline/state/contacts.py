@@ -18,7 +18,7 @@ from pipeline.entities.contact import (
 )
 from pipeline.entities.contact_metrics import contributions, leg_contributions
 from pipeline.entities.course import NOTHING, step
-from pipeline.entities.stay import read_leg
+from pipeline.entities.stay import Stay, read_leg
 from pipeline.events.call import (
     DELETED,
     STREAM,
@@ -28,7 +28,7 @@ from pipeline.events.call import (
 )
 from pipeline.metrics.buckets import Contribution
 from pipeline.state.ledger import Ledger
-from pipeline.state.retention import Horizons, due_at, stale_at
+from pipeline.state.retention import Horizons, due_at, due_of, stale_at
 
 APPLIED = "applied"
 DUPLICATE = "duplicate"
@@ -161,20 +161,26 @@ class Contacts:
                 chain = self.chains.get(key)
                 if chain is None:
                     continue
-                due = due_at(chain, self._horizons)
-                if due <= slot and self._mark_stale(key, chain, slot):
-                    due = due_at(chain, self._horizons)
+                stays = _read(chain)
+                due = due_of(chain, stays, self._horizons)
+                if due <= slot and self._mark_stale(key, chain, stays, slot):
+                    stays = _read(chain)
+                    due = due_of(chain, stays, self._horizons)
                 if due > slot:
                     self._ring_at(min(due, slot + self._look_ms), key)
                 else:
-                    self._leave(key, chain, watermark)
+                    self._leave(key, chain, stays, watermark)
                     left.append(key)
         self.next_alarm = self._slots[0] if self._slots else 1 << 60
         return left
 
-    def _mark_stale(self, key: str, chain: Chain, now: int) -> bool:
+    def _mark_stale(self, key: str, chain: Chain, stays: list[Stay | None], now: int) -> bool:
         """Turn legs open for too long into the contradiction `stale`; False if there is none."""
-        open_legs = [leg for leg in chain.legs if not leg.is_stale and self._is_stale(leg, now)]
+        open_legs = [
+            leg
+            for leg, stay in zip(chain.legs, stays, strict=True)
+            if stay is not None and not leg.is_stale and self._is_stale(stay, now)
+        ]
         if not open_legs:
             return False
         before = contributions(chain, self._bounds_ms)
@@ -184,16 +190,15 @@ class Contacts:
         self.changed.add(key)
         return True
 
-    def _is_stale(self, leg: Leg, now: int) -> bool:
-        stay = read_leg(leg)
-        if stay is None:
-            return False
+    def _is_stale(self, stay: Stay, now: int) -> bool:
         at = stale_at(stay, self._horizons)
         return at is not None and at <= now
 
-    def _leave(self, key: str, chain: Chain, watermark: int) -> None:
+    def _leave(self, key: str, chain: Chain, stays: list[Stay | None], watermark: int) -> None:
         """Leave memory: what is counted stays counted, what is a level goes."""
-        self._ledger.post_levels(_tenant(key), contributions(chain, self._bounds_ms), -1, watermark)
+        if any(stay is not None and (stay.contradiction or not stay.outcome) for stay in stays):
+            parts = contributions(chain, self._bounds_ms)
+            self._ledger.post_levels(_tenant(key), parts, -1, watermark)
         del self.chains[key]
         if key in self.changed:
             self.parted.append((key, chain))
@@ -206,6 +211,10 @@ class Contacts:
             self._ledger.post_levels(_tenant(key), parts, 1, watermark)
             self._ring_at(min(due_at(chain, self._horizons), watermark + self._look_ms), key)
         self._ledger.changed.clear()
+
+
+def _read(chain: Chain) -> list[Stay | None]:
+    return [read_leg(leg) for leg in chain.legs]
 
 
 def _tenant(key: str) -> str:
