@@ -12,6 +12,8 @@ from typing import NamedTuple, NoReturn
 
 import structlog
 from faust.types import TP
+from kafka import TopicPartition
+from kafka.errors import KafkaError
 
 from pipeline.kafka.clients import Clients
 from pipeline.kafka.topics import Severity, Topic, check
@@ -119,7 +121,31 @@ class Ownership:
         for tp in self.owned:
             self.poison[tp] = Poison()
             self._plumbing.open.labels(tp.topic, str(tp.partition)).set(1)
+        await asyncio.to_thread(self._warn_of_group_offsets, dict(self.owned))
         return {tp: owned.state.next_offset for tp, owned in self.owned.items()}
+
+    def _warn_of_group_offsets(self, owned: Mapping[TP, OwnedPartition]) -> None:
+        """The log is right; another offset in the group means that somebody moved it. Blocks."""
+        group = self._settings.kafka.group
+        try:
+            admin = self._clients.admin()
+            try:
+                told = admin.list_group_offsets({group: None})[group]
+            finally:
+                admin.close()
+        except KafkaError as error:
+            log.warning("GroupOffsetsNotRead", error=repr(error))
+            return
+        for tp, each in owned.items():
+            found = told.get(TopicPartition(tp.topic, tp.partition))
+            if found is not None and found.offset not in (-1, each.state.next_offset):
+                log.warning(
+                    "GroupOffsetDiffers",
+                    topic=tp.topic,
+                    partition=tp.partition,
+                    group_offset=found.offset,
+                    next_offset=each.state.next_offset,
+                )
 
     def _new(self, tp: TP) -> OwnedPartition:
         h = self._settings.horizons

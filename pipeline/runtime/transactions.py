@@ -44,6 +44,7 @@ class OwnedPartition:
         self.committed_offset = 0
         self.acked_restore_from = -1
         self.committed_at = 0.0
+        self.commit_began: float | None = None
         self.opened_at = 0.0
         self.restored_records = 0
         self.last_append_ms = 0
@@ -111,6 +112,7 @@ class OwnedPartition:
         state = self.state
         drafts = self.snapshot.draft(state)
         next_offset = state.next_offset
+        self.commit_began = time.monotonic()
         async with asyncio.timeout(self._settings.worker.commit_timeout_seconds):
             await producer.begin_transaction()
             first_offset = await self._send(producer, drafts, next_offset)
@@ -126,7 +128,7 @@ class OwnedPartition:
         self.acked_restore_from = drafts.restore_from
         self.snapshot.written(first_offset)
         self.committed_offset = next_offset
-        self.committed_at = time.monotonic()
+        self.committed_at, self.commit_began = time.monotonic(), None
         self.pending, self.pending_bytes = [], 0
         return len(drafts.records)
 

@@ -43,6 +43,8 @@ from pipeline.telemetry import Telemetry
 log = structlog.get_logger("pulse.worker")
 
 EXIT_FATAL: Final = 70
+COMMIT_HANGS_SECONDS: Final = 3.0
+"""Readiness says so long before `commit_timeout_seconds` ends the process."""
 STREAM_BUFFER_BATCHES: Final = 8
 MAX_FETCH_BYTES: Final = 4 << 20
 STOP_SECONDS: Final = 40.0
@@ -174,7 +176,8 @@ class Worker:
         limit = 3 * self._settings.worker.heartbeat_seconds
         for tp, owned in sorted(self.ownership.owned.items()):
             age = now - owned.committed_at
-            if age > limit:
+            hangs = owned.commit_began is not None and now - owned.commit_began > COMMIT_HANGS_SECONDS
+            if hangs or age > limit:
                 found.append(f"{tp.topic}/{tp.partition} has not committed for {age:.0f} s")
             reason = self.ownership.poison[tp].reason
             if reason:

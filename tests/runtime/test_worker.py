@@ -7,6 +7,8 @@ from importlib.metadata import version
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from kafka import OffsetAndMetadata, TopicPartition
+from structlog.testing import capture_logs
 
 from pipeline.kafka.clients import Clients
 from pipeline.state.codec import EMPTY_RECORD
@@ -45,6 +47,25 @@ async def test_worker_goes_on_from_its_log_without_a_group_offset(world):
     assert log[-1].header.next_offset == 35
     await world.assert_exact(1)
     assert await world.group_offsets() == {0: 35, 1: 20}
+
+
+async def test_group_offset_that_somebody_moved_is_said_aloud_and_not_followed(world):
+    await world.create_topics()
+    await world.tell_calls(30, 0)
+    async with world.working():
+        await until(world.all_counted)
+    moved = TopicPartition(world.source, 0)
+    consumer = Clients(world.kafka).consumer(group_id=world.kafka.group)
+    consumer.assign([moved])
+    consumer.commit({moved: OffsetAndMetadata(7, "", -1)})
+    consumer.close()
+    await world.tell_calls(5, 0, first=30)
+    with capture_logs() as logs:
+        async with world.working():
+            await until(world.all_counted)
+    (said,) = [line for line in logs if line["event"] == "GroupOffsetDiffers"]
+    assert (said["group_offset"], said["next_offset"]) == (7, 30)
+    await world.assert_exact(0)
 
 
 async def test_idle_partition_says_that_it_lives(world):
