@@ -4,6 +4,7 @@ Source: architecture.md §2 (horizons, late) and §3. The only clock is the wate
 """
 
 from heapq import heappop, heappush
+from typing import Final
 
 from pipeline.entities.contact import (
     KNOWN,
@@ -33,6 +34,7 @@ from pipeline.state.retention import Horizons, due_at, due_of, stale_at
 APPLIED = "applied"
 DUPLICATE = "duplicate"
 LATE = "late"
+SLOT_MS: Final = 10_000
 
 
 class Contacts:
@@ -88,9 +90,16 @@ class Contacts:
             removed, added = change
             if self._ledger.post(event.tenant, removed, added, "", watermark):
                 self._ledger.post_late(event.tenant, STREAM, fact.at, 1)
-        if fact.at < watermark:
+        if fact.at < watermark and self._slot(fact.at) < self._slot(watermark):
             self._set_alarm(key, chain, watermark)
         return APPLIED
+
+    def _slot(self, at: int) -> int:
+        """The slot in which an alarm rings that was set at `at`.
+
+        A fact without voids makes nothing due before `fact.at + _look_ms` that was not due anyway.
+        """
+        return -(-(at + self._look_ms) // SLOT_MS)
 
     def _apply_general(self, key: str, chain: Chain, event: CallEvent, watermark: int) -> str:
         """Corrections, erasure, and a name that comes again with other content."""
@@ -143,7 +152,7 @@ class Contacts:
             self._ring_at(due, key)
 
     def _ring_at(self, at: int, key: str) -> None:
-        slot = -(-at // 10_000) * 10_000
+        slot = -(-at // SLOT_MS) * SLOT_MS
         keys = self._alarms.get(slot)
         if keys is None:
             self._alarms[slot] = [key]
