@@ -221,6 +221,9 @@ class Horizons(Section):
         refuse(
             (self.callback_seconds >= self.contact_seconds, "callback_seconds",
              "is shorter than contact_seconds", "a contact that awaits its callback outlives a finished one"),
+            (self.stale_seconds >= self.bucket_seconds + 10, "stale_seconds",
+             "is shorter than bucket_seconds + 10",
+             "a leg becomes stale by the clock of its alarm, when its 10-second buckets are closed"),
             (self.day_seconds >= self.bucket_seconds, "day_seconds", "is shorter than bucket_seconds",
              "the day takes what 10-second buckets no longer take"),
         )  # fmt: skip

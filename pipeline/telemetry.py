@@ -6,6 +6,8 @@ lost or somebody must act, debug never per event. A Telemetry is made once and h
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 from typing import Any, TextIO
 
 import prometheus_client
@@ -17,6 +19,7 @@ from structlog.typing import EventDict, Processor
 from pipeline.settings import Log
 
 NAMESPACE = "pulse"
+CLIENTS = ("kafka", "aiokafka", "faust", "mode", "urllib3", "clickhouse_connect")
 
 
 def configure_logging(log: Log, *, stream: TextIO | None = None) -> None:
@@ -53,11 +56,12 @@ def configure_logging(log: Log, *, stream: TextIO | None = None) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
         )
     )
+    handler.addFilter(Repeats())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(log.level.upper())
     # The clients tell every reconnect and rebalance at info; ours are the events that matter.
-    for noisy in ("kafka", "aiokafka", "faust", "mode"):
+    for noisy in CLIENTS:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -70,6 +74,35 @@ def configure_logging(log: Log, *, stream: TextIO | None = None) -> None:
 def _ordered(_logger: Any, _method: str, event: EventDict) -> EventDict:
     first = {name: event.pop(name) for name in ("ts", "level", "event") if name in event}
     return first | dict(event)
+
+
+class Repeats(logging.Filter):
+    """Lets each message of a client library through once per 10 s, with how many were held back.
+
+    While a broker is away the clients write hundreds of lines a second, and what matters drowns.
+    Our own lines all pass.
+    """
+
+    every_seconds = 10.0
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._told: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] not in CLIENTS:
+            return True
+        key = (record.name, str(record.msg))
+        now = self._clock()
+        told_at, held = self._told.get(key, (-self.every_seconds, 0))
+        if now - told_at < self.every_seconds:
+            self._told[key] = (told_at, held + 1)
+            return False
+        self._told[key] = (now, 0)
+        if held:
+            record.suppressed = held
+        return True
 
 
 class Telemetry:

@@ -150,7 +150,7 @@ def call_events(draw: st.DrawFn, *, keys: int = 2, span: int = 120, erased: bool
     more: dict[str, Any] = {
         "contact": contact,
         "initial_contact_id": initial,
-        "id": f"e{draw(st.integers(0, 40))}",
+        "id": f"e{draw(st.integers(0, 15))}",
     }
     if draw(st.integers(0, 5)) == 0:
         more["leg"] = "second"
@@ -159,7 +159,7 @@ def call_events(draw: st.DrawFn, *, keys: int = 2, span: int = 120, erased: bool
     if draw(st.integers(0, 7)) == 0:
         more["direction"] = draw(st.sampled_from(["inbound", "outbound", "sideways"]))
     if draw(st.integers(0, 7)) == 0 or what == "voided":
-        more["corrects"] = f"e{draw(st.integers(0, 40))}"
+        more["corrects"] = f"e{draw(st.integers(0, 15))}"
     more |= draw(_FIELDS[what])(at) if what in _FIELDS else {}
     return event(what, at, **more)
 

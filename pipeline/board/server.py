@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from importlib.resources import files
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -189,9 +188,9 @@ class Board:
         return _json(answer)
 
     async def _sql(self, request: web.Request) -> web.Response:
-        # A browser names the page it asks for; only commands may ask, or any page could.
-        if self._answers_sql is None or "Origin" in request.headers:
-            raise web.HTTPForbidden
+        # Only commands on this machine may ask. A browser names the page it asks for: any page could.
+        if self._answers_sql is None or request.remote not in LOOPBACK or "Origin" in request.headers:
+            raise web.HTTPForbidden(text="SQL is answered to commands on this machine only")
         answer = await self._answers_sql(await request.text())
         return _json(answer, 400 if "error" in answer else 200)
 
@@ -234,16 +233,6 @@ class Board:
             answer = page_answer(self.publisher.latest, self.faults())
             self._event = (number, b"event: snapshot\ndata: " + _encode(answer) + b"\n\n")
         return self._event
-
-
-def _is_from_here(request: web.Request) -> bool:
-    """A program on this machine: no other host, and no page of another site open in a browser here.
-
-    A browser sends this type to a foreign site only after asking it, and names that site as the host.
-    """
-    host = urlsplit(f"//{request.host}").hostname
-    is_local = request.remote in LOOPBACK and host in {*LOOPBACK, "localhost"}
-    return is_local and request.content_type == "application/sql"
 
 
 def _json(answer: dict[str, Any], status: int = 200) -> web.Response:

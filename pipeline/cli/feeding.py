@@ -26,7 +26,9 @@ def simulate(  # noqa: PLR0913 - one argument per option
     rate: Annotated[float, typer.Option(help="Events per second of event time.", min=0.1)] = 20.0,
     for_: Annotated[str, typer.Option("--for", help="How much event time: 60s, 5m, 1h.")] = "10m",
     seed: Annotated[int, typer.Option(help="The same seed tells the same story.")] = 1,
-    start: Annotated[str | None, typer.Option(help="First instant; default: now.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="First instant; default: now, with --fast so that it ends now.")
+    ] = None,
     file: Annotated[Path | None, typer.Option("--out", help="NDJSON file; - is standard output.")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="To Kafka without waiting for the clock.")] = False,
     chaos: Annotated[bool, typer.Option("--chaos", help="Duplicates, disorder, corrections.")] = False,
@@ -39,7 +41,8 @@ def simulate(  # noqa: PLR0913 - one argument per option
     seconds = duration_seconds(for_) or 0.0
     start_ms = instant_option(start, "--start")
     if start_ms is None:
-        start_ms = time.time_ns() // 1_000_000
+        # Events ahead of the broker's clock would be rejected.
+        start_ms = time.time_ns() // 1_000_000 - (int(seconds * 1000) if fast else 0)
     spoiled = (
         Chaos(duplicate_share=0.02, late_share=0.05, correction_share=0.01, void_share=0.01)
         if chaos
@@ -53,9 +56,10 @@ def simulate(  # noqa: PLR0913 - one argument per option
     if file is not None:
         _to_file(file, records, start_ms, end_ms)
         return
-    clients = Clients(settings_of(config).kafka)
+    kafka = settings_of(config, quiet=True).kafka
+    clients = Clients(kafka)
     with kafka_there(clients), contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_to_kafka(clients, settings_of(config).kafka.topic_prefix, records, fast=fast))
+        asyncio.run(_to_kafka(clients, kafka.topic_prefix, records, fast=fast))
 
 
 def _to_file(file: Path, records: Iterator[Simulated], start_ms: int, end_ms: int) -> None:
@@ -79,5 +83,6 @@ async def _to_kafka(clients: Clients, prefix: str, records: Iterator[Simulated],
             count = await publish_until(producer, f"{prefix}.call", records, 1 << 60)
             err.print(f"{count} events sent", highlight=False)
         else:
+            err.print("Sending as the clock goes; Ctrl-C ends it.", highlight=False)
             await publish_live(producer, f"{prefix}.call", records)
             await producer.flush()

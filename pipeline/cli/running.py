@@ -21,6 +21,7 @@ from pipeline.cli.terms import (
     duration_seconds,
     err,
     kept_in,
+    me,
     out,
     settings_of,
     stop,
@@ -37,6 +38,7 @@ from pipeline.sources.publish import publish_live, publish_until
 
 DEMO_TRIM_SECONDS = 600.0
 PLAIN_EVERY_SECONDS = 5.0
+QUESTION = '"SELECT * FROM asa_queue"'
 
 
 def run(
@@ -119,17 +121,22 @@ async def _demo(
                 return
             feeding = asyncio.create_task(_feed(clients, settings, wanted))
             try:
-                _print_addresses(stack.board.url, ",".join(clients.bootstrap))
+                _print_addresses(stack.board.url, settings)
                 await _show(stack, ended, feeding)
             finally:
                 feeding.cancel()
                 await asyncio.gather(feeding, return_exceptions=True)
-    again = "" if settings.data_dir == Settings().data_dir else f" --dir {settings.data_dir}"
     err.print(
-        f"Stopped. Data are kept in {settings.data_dir}: `pulse sql{again} QUERY` asks them,"
-        f" `pulse demo{again}` goes on.",
+        f"Stopped. Data are kept in {settings.data_dir}: `{_again('sql', settings)} QUERY` asks them,"
+        f" `{_again('demo', settings)}` goes on.",
         highlight=False,
     )
+
+
+def _again(command: str, settings: Settings) -> str:
+    """How to call a command on the same folder."""
+    folder = "" if settings.data_dir == Settings().data_dir else f" --dir {settings.data_dir}"
+    return f"{me()} {command}{folder}"
 
 
 def _create_topics(clients: Clients, settings: Settings) -> None:
@@ -157,13 +164,13 @@ async def _feed(clients: Clients, settings: Settings, wanted: tuple[float, int, 
             keep(file, story, time.time_ns() // 1_000_000)
 
 
-def _print_addresses(url: str, bootstrap: str) -> None:
+def _print_addresses(url: str, settings: Settings) -> None:
     for what, where in (
         ("live page", url),
         ("Prometheus", f"{url}/metrics"),
         ("JSON", f"{url}/api/metrics"),
-        ("SQL", 'pulse sql "SELECT * FROM asa_queue"'),
-        ("Kafka", bootstrap),
+        ("SQL", f"{_again('sql', settings)} {QUESTION}"),
+        ("Kafka", settings.kafka.bootstrap),
     ):
         out.print(f"  {what:<11} {where}", highlight=False)
 

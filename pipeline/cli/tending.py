@@ -64,9 +64,9 @@ def topics(
             markup=False,
             highlight=False,
         )
+    out.print(f"{len(declared)} topics, {len(findings)} findings", highlight=False)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(int(Exit.DIFFERENT))
-    out.print(f"{len(declared)} topics, {len(findings)} findings", highlight=False)
 
 
 def migrate(

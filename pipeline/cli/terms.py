@@ -1,6 +1,8 @@
 """What the commands share: options, settings and definitions, output, exit codes."""
 
 import logging
+import os
+import shutil
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ from pipeline.kafka.clients import Clients, NoBrokerError, answers
 from pipeline.metrics.definitions import Definitions, DefinitionsError, declare
 from pipeline.settings import Settings, SinkUrl, load
 from pipeline.settings_problems import SettingsError
-from pipeline.telemetry import configure_logging
+from pipeline.telemetry import CLIENTS, configure_logging
 
 PIPE_WIDTH: Final = 240
 
@@ -42,8 +44,6 @@ EXIT_CODES = (
 out = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 err = Console(stderr=True, soft_wrap=True)
 
-NOISY: Final = ("kafka", "aiokafka", "faust", "mode", "urllib3", "clickhouse_connect")
-
 Config = Annotated[
     Path | None,
     typer.Option("--config", help="Settings file; default pulse.toml where it exists.", metavar="FILE"),
@@ -53,6 +53,12 @@ Folder = Annotated[
     typer.Option("--dir", help="Folder of the demo's Kafka and ClickHouse; default .pulse.", metavar="DIR"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines instead of a table.")]
+
+
+def me() -> str:
+    """How to call this program here: its name where it is on the PATH, else its path."""
+    path = Path(sys.argv[0]).resolve()
+    return "pulse" if shutil.which("pulse") else min(os.path.relpath(path), str(path), key=len)
 
 
 def stop(code: Exit, message: str) -> NoReturn:
@@ -71,7 +77,7 @@ def settings_of(config: Path | None, *, quiet: bool = False) -> Settings:
     configure_logging(log)
     if quiet:
         # What a client library cannot reach is told once, by the command.
-        for name in NOISY:
+        for name in CLIENTS:
             logging.getLogger(name).setLevel(logging.CRITICAL)
     return settings
 

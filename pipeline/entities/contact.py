@@ -5,7 +5,7 @@ is read by `stay.py`, what they count by `contact_metrics.py`.
 """
 
 from bisect import insort
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec import Struct
 
@@ -39,17 +39,32 @@ class Chain(Struct, array_like=True, gc=False):
     touched_at: int = 0
 
 
-def _fact_place(fact: CallFact) -> tuple[int, int]:
-    return fact.at, fact.name
-
-
 def _leg_place(leg: Leg) -> tuple[str, str]:
     return leg.contact, leg.leg
 
 
+NO_VOIDS: Final[list[int]] = []
+"""Shared by the chains without voids, nearly all: `voids` is replaced, never changed in place."""
+
+
 def new_chain() -> Chain:
     """A chain of which nothing is known."""
-    return Chain([], [])
+    return Chain([], NO_VOIDS)
+
+
+def begin(event: CallEvent) -> Chain:
+    """A chain of which one fact about a leg is known, as `merge` into a new one makes it."""
+    fact = event.fact
+    at, instant = fact.at, fact.instant
+    latest = at if instant is None or instant < at else instant
+    leg = Leg(event.contact, event.leg, [fact], is_first=_is_first(event))
+    return Chain([leg], NO_VOIDS, 0, latest)
+
+
+def _is_first(event: CallEvent) -> bool:
+    """Whether the event speaks of the initial contact itself: `tenant|contact` is the key."""
+    key, contact = event.key, event.contact
+    return len(key) == len(event.tenant) + 1 + len(contact) and key.endswith(contact)
 
 
 def leg_of(chain: Chain, event: CallEvent) -> Leg | None:
@@ -60,34 +75,31 @@ def leg_of(chain: Chain, event: CallEvent) -> Leg | None:
     return None
 
 
-class Known(NamedTuple):
-    """Answer of `place_of` for an event that changes nothing."""
+KNOWN: Final = Leg("", "", [])
+"""Answer of `place_of` for an event that changes nothing."""
 
 
-KNOWN: Final = Known()
-
-
-def place_of(chain: Chain, event: CallEvent) -> Leg | Known | None:
+def place_of(chain: Chain, event: CallEvent) -> Leg | None:
     """Where the event's fact belongs, when nothing but one leg is at stake.
 
     KNOWN: the same event has been merged before. None: corrections, erasure, or a name known
     with other content; ask `is_known` and use `merge`. A leg not known yet is made.
     """
-    if event.voids or chain.voids or chain.deleted_at or event.fact.kind >= VOIDED:
+    said = event.fact
+    if event.voids or chain.voids or chain.deleted_at or said.kind >= VOIDED:
         return None
-    name, place = event.fact.name, None
+    name, named, contact, place = said.name, event.leg, event.contact, None
     for leg in chain.legs:
-        if leg.leg == event.leg and leg.contact == event.contact:
+        if leg.leg == named and leg.contact == contact:
             place = leg
         for fact in leg.facts:
             if fact.name == name:
-                return KNOWN if fact == event.fact and place is leg else None
+                return KNOWN if fact == said and place is leg else None
     return place or _new_leg(chain, event)
 
 
 def _new_leg(chain: Chain, event: CallEvent) -> Leg:
-    contact = event.contact
-    leg = Leg(contact, event.leg, [], is_first=event.key.partition("|")[2] == contact)
+    leg = Leg(event.contact, event.leg, [], is_first=_is_first(event))
     if chain.legs:
         insort(chain.legs, leg, key=_leg_place)
     else:
@@ -119,7 +131,7 @@ def merge(chain: Chain, event: CallEvent) -> None:
     fact = event.fact
     touch(chain, fact)
     if event.voids and event.voids not in chain.voids:
-        insort(chain.voids, event.voids)
+        chain.voids = sorted([*chain.voids, event.voids])
         for leg in chain.legs:
             leg.facts = [known for known in leg.facts if known.name != event.voids]
     if fact.kind == DELETED:
@@ -132,10 +144,23 @@ def merge(chain: Chain, event: CallEvent) -> None:
 
 def touch(chain: Chain, fact: CallFact) -> None:
     """Remember the latest instant any event named."""
-    latest = fact.at
-    if fact.instant is not None and fact.instant > latest:
-        latest = fact.instant
+    latest, instant = fact.at, fact.instant
+    if instant is not None and instant > latest:
+        latest = instant
     chain.touched_at = max(chain.touched_at, latest)
+
+
+def put(chain: Chain, leg: Leg, fact: CallFact) -> None:
+    """`touch` and `insert`, for what comes in order in one go."""
+    facts, at = leg.facts, fact.at
+    if facts and fact.customer == facts[0].customer:
+        fact.customer = facts[0].customer  # one text for both
+    if facts and facts[-1].at < at and chain.touched_at < at and fact.instant is None:
+        facts.append(fact)
+        chain.touched_at = at
+    else:
+        touch(chain, fact)
+        insert(leg, fact)
 
 
 def _merge_fact(chain: Chain, event: CallEvent) -> None:
@@ -154,11 +179,14 @@ def _merge_fact(chain: Chain, event: CallEvent) -> None:
 
 
 def insert(leg: Leg, fact: CallFact) -> None:
-    """Put a fact whose name the leg does not have in its place."""
-    if not leg.facts or leg.facts[-1].at < fact.at:
-        leg.facts.append(fact)
-    else:
-        insort(leg.facts, fact, key=_fact_place)
+    """Put a fact whose name the leg does not have in its place; nearly always it is the last."""
+    facts, at = leg.facts, fact.at
+    place = len(facts)
+    while place and at <= facts[place - 1].at:
+        if at == facts[place - 1].at and fact.name > facts[place - 1].name:
+            break
+        place -= 1
+    facts.insert(place, fact)
 
 
 def _outranks(event: CallEvent, leg: Leg, known: CallFact) -> bool:

@@ -3,12 +3,20 @@
 Source: metrics.md §2. A contradictory leg contributes to no metric but `quarantine`.
 """
 
+from bisect import bisect_left
 from typing import Final
 
 from pipeline.entities.chain_metrics import chain_contributions
 from pipeline.entities.contact import Chain, Leg
 from pipeline.entities.stay import BOT_ANSWERED, Stay, read_leg
-from pipeline.events.call import ABANDONED, ANSWERED, CALLBACK_REQUESTED, FLOWED_OUT, TRANSFERRED
+from pipeline.events.call import (
+    ABANDONED,
+    ANSWERED,
+    CALLBACK_REQUESTED,
+    FLOWED_OUT,
+    TRANSFERRED,
+    CallFact,
+)
 from pipeline.metrics.buckets import Contribution, bin_of
 from pipeline.metrics.families import COHORT, HANDLE, LEAVE
 
@@ -28,6 +36,10 @@ _OTHER_COHORT: Final = {
 }
 _L_ANSWERED, _L_WAIT, _L_AHEAD = _L["answered"], _L["answered_wait_ms"], _L["answered_ahead_ms"]
 _C_ANSWERED, _C_WAIT, _C_AHEAD = _C["answered"], _C["answered_wait_ms"], _C["answered_ahead_ms"]
+
+
+_UNQUEUED: Final = (ANSWERED, BOT_ANSWERED, CALLBACK_REQUESTED)
+_FIRST_LEAVE_BIN, _FIRST_COHORT_BIN = len(LEAVE.counters), len(COHORT.counters)
 
 
 def contributions(chain: Chain, bounds_ms: tuple[int, ...]) -> list[Contribution]:
@@ -51,13 +63,15 @@ def stay_contributions(leg: Leg, stay: Stay | None, bounds_ms: tuple[int, ...]) 
     if not stay.is_counted:
         return []
     dims = (stay.queue, stay.channel)
-    if stay.outcome == 0:
-        return _waiting(stay, dims) if stay.was_in_queue else []
-    parts = [_left(stay, dims, bounds_ms)] if _counts_as_left(stay) else []
-    if stay.was_in_queue:
-        parts.append(_offered(stay, dims))
-        parts.append(_cohort_outcome(stay, dims, bounds_ms))
-    return parts + handled(stay) if stay.ended else parts
+    if stay.was_in_queue and stay.queued is not None and stay.enqueued_at is not None:
+        here = offered(dims, stay.enqueued_at)
+        if stay.left_at is None:
+            return [waiting(dims, stay.queued.at, stay.enqueued_at), here]
+        left, cohort = outcome(dims, stay.outcome, stay.queued, stay.left_at, bounds_ms)
+        return [left, here, cohort, *handled(stay)]
+    if stay.enqueued_at is None and stay.left_at is not None and stay.outcome in _UNQUEUED:
+        return [_unqueued(stay, dims, stay.left_at, bounds_ms), *handled(stay)]
+    return []
 
 
 def handled(stay: Stay) -> list[Contribution]:
@@ -70,73 +84,52 @@ def handled(stay: Stay) -> list[Contribution]:
     return [(HANDLE.name, (stay.queue, stay.channel), ended.at, cells)]
 
 
-def _counts_as_left(stay: Stay) -> bool:
-    """Queued legs that were in the queue; of unqueued ones answers and callbacks from a menu."""
-    if stay.was_in_queue:
-        return True
-    return stay.enqueued_at is None and stay.outcome in (
-        ANSWERED,
-        BOT_ANSWERED,
-        CALLBACK_REQUESTED,
-    )
+def waiting(dims: tuple[str, str], queued_at: int, enqueued_at: int) -> Contribution:
+    """A leg that has not left yet; scheduled if it was announced ahead."""
+    return ("waiting", dims, enqueued_at, (0, 1, 1, 1) if enqueued_at > queued_at else (0, 1))
 
 
-def _waiting(stay: Stay, dims: tuple[str, str]) -> list[Contribution]:
-    enqueued_at, queued = stay.enqueued_at, stay.queued
-    if enqueued_at is None or queued is None:
-        return []
-    level = (0, 1, 1, 1) if enqueued_at > queued.at else (0, 1)
-    return [("waiting", dims, enqueued_at, level), _offered(stay, dims)]
+def offered(dims: tuple[str, str], enqueued_at: int) -> Contribution:
+    """A leg that entered a queue, whatever becomes of it."""
+    return ("cohort", dims, enqueued_at, (0, 1))
 
 
-def _offered(stay: Stay, dims: tuple[str, str]) -> Contribution:
-    return ("cohort", dims, stay.enqueued_at or 0, (0, 1))
-
-
-def _ahead_ms(stay: Stay) -> int:
-    if stay.enqueued_at is None or stay.began_at is None:
-        return 0
-    return stay.enqueued_at - stay.began_at
-
-
-def _left(stay: Stay, dims: tuple[str, str], bounds_ms: tuple[int, ...]) -> Contribution:
-    wait, outcome = stay.wait_ms, stay.outcome
-    cells: tuple[int, ...]
-    if outcome == ANSWERED:
-        first_bin = len(LEAVE.counters)
-        cells = (_L_ANSWERED, 1, first_bin + bin_of(bounds_ms, wait), 1)
-        if stay.enqueued_at is None:
-            cells += (_L["unqueued"], 1)
-        elif wait:
-            cells += (_L_WAIT, wait)
-        ahead = _ahead_ms(stay)
-        if ahead:
-            cells += (_L_AHEAD, ahead)
-    elif outcome == ABANDONED:
-        cells = (_L["abandoned"], 1, _L["abandoned_wait_ms"], wait)
+def _unqueued(stay: Stay, dims: tuple[str, str], left_at: int, bounds_ms: tuple[int, ...]) -> Contribution:
+    """Of legs never queued, answers and callbacks from a menu count."""
+    if stay.outcome == ANSWERED:
+        cells: tuple[int, ...] = (_L_ANSWERED, 1, _FIRST_LEAVE_BIN + bin_of(bounds_ms, 0), 1)
     else:
-        cells = (_OTHER_LEAVE[outcome], 1)
-        if stay.enqueued_at is None:
-            cells += (_L["unqueued"], 1)
-        else:
-            cells += (_L["other_wait_ms"], wait)
-    return ("leave", dims, stay.left_at or 0, cells)
+        cells = (_OTHER_LEAVE[stay.outcome], 1)
+    return ("leave", dims, left_at, (*cells, _L["unqueued"], 1))
 
 
-def _cohort_outcome(stay: Stay, dims: tuple[str, str], bounds_ms: tuple[int, ...]) -> Contribution:
-    wait, outcome = stay.wait_ms, stay.outcome
-    first_bin, size = len(COHORT.counters), len(bounds_ms) + 1
-    wait_bin = bin_of(bounds_ms, wait)
-    if outcome == ANSWERED:
-        cells: tuple[int, ...] = (_C_ANSWERED, 1, first_bin + wait_bin, 1, _C_WAIT, wait)
-        ahead = _ahead_ms(stay)
-        if ahead:
-            cells += (_C_AHEAD, ahead)
-    elif outcome == ABANDONED:
-        place = first_bin + size + wait_bin
-        cells = (_C["abandoned"], 1, _C["abandoned_wait_ms"], wait, place, 1)
+def outcome(
+    dims: tuple[str, str],
+    kind: int,
+    queued: CallFact,
+    left_at: int,
+    bounds_ms: tuple[int, ...],
+) -> tuple[Contribution, Contribution]:
+    """How a leg left its queue: by when it left, and by when it had entered."""
+    enqueued_at = queued.at if queued.instant is None else queued.instant
+    wait = left_at - enqueued_at
+    wait_bin = bisect_left(bounds_ms, wait)  # bin_of, without the call
+    left: tuple[int, ...]
+    cohort: tuple[int, ...]
+    if kind == ANSWERED:
+        left = (_L_ANSWERED, 1, _FIRST_LEAVE_BIN + wait_bin, 1, _L_WAIT, wait)
+        cohort = (_C_ANSWERED, 1, _FIRST_COHORT_BIN + wait_bin, 1, _C_WAIT, wait)
+        if enqueued_at > queued.at:
+            ahead = enqueued_at - queued.at
+            left += (_L_AHEAD, ahead)
+            cohort += (_C_AHEAD, ahead)
+    elif kind == ABANDONED:
+        left = (_L["abandoned"], 1, _L["abandoned_wait_ms"], wait)
+        place = _FIRST_COHORT_BIN + len(bounds_ms) + 1 + wait_bin
+        cohort = (_C["abandoned"], 1, _C["abandoned_wait_ms"], wait, place, 1)
     else:
-        cells = (_OTHER_COHORT[outcome], 1, _C["other_wait_ms"], wait)
-        if outcome == CALLBACK_REQUESTED:
-            cells += (first_bin + 2 * size + wait_bin, 1)
-    return ("cohort", dims, stay.enqueued_at or 0, cells)
+        left = (_OTHER_LEAVE[kind], 1, _L["other_wait_ms"], wait)
+        cohort = (_OTHER_COHORT[kind], 1, _C["other_wait_ms"], wait)
+        if kind == CALLBACK_REQUESTED:
+            cohort += (_FIRST_COHORT_BIN + 2 * (len(bounds_ms) + 1) + wait_bin, 1)
+    return ("leave", dims, left_at, left), ("cohort", dims, enqueued_at, cohort)

@@ -25,7 +25,7 @@ BOT_ANSWERED: Final = 12
 
 INBOUND: Final = DIRECTIONS.index("inbound")
 VOICE: Final = CHANNELS.index("voice")
-_NOT_HUMAN: Final = 2
+NOT_HUMAN: Final = 2
 _STILL_ON: Final = (0, ANSWERED, BOT_ANSWERED)
 
 
@@ -96,7 +96,7 @@ def read_leg(leg: Leg) -> Stay | None:  # noqa: C901, PLR0912 - one pass, the ho
         began_at = initiated.at
     if leave is not None:
         outcome, left_at = leave.kind, leave.at
-        if outcome == ANSWERED and leave.detail >= _NOT_HUMAN:
+        if outcome == ANSWERED and leave.detail >= NOT_HUMAN:
             outcome = BOT_ANSWERED
     elif queued is not None and ended is not None:
         outcome, left_at = ABANDONED, ended.at

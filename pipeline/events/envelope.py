@@ -20,10 +20,13 @@ _REQUIRED: Final = ("id", "source", "type", "time", "tenantid", "data")
 _CACHE_SIZE: Final = 1 << 17
 _words: dict[str, str] = {}
 _tenants: dict[str, str] = {}
+known_word: Final = _words.get
+known_tenant: Final = _tenants.get
+"""What `word` and `tenant_word` look up first, without a call of theirs: the hot path asks here."""
 
 
-class Envelope(Struct, gc=False, tag_field="type"):
-    """Required attributes first; `data` and the tag belong to the stream's subclasses."""
+class Envelope(Struct, gc=False):
+    """Required attributes first; `type` and `data` belong to the stream's subclasses."""
 
     specversion: Literal["1.0"]
     id: Id
@@ -38,7 +41,7 @@ class Envelope(Struct, gc=False, tag_field="type"):
 
 def event_name(source: str, event_id: str) -> int:
     """64-bit name of (source, id), never 0; the tenant is part of the entity's key."""
-    return xxh3_64_intdigest(f"{source}\n{event_id}".encode()) or 1
+    return xxh3_64_intdigest(f"{source}\n{event_id}") or 1
 
 
 def word(text: str) -> str:

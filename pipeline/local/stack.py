@@ -75,13 +75,14 @@ class Stack:
             else:
                 await self._start_probes(exits)
             await self._await_kafka()
-            if "sink" in self.roles:
-                await self._start_sink(exits)
+            sinking = self._start_sink(exits) if "sink" in self.roles else None
             if "aggregate" in self.roles:
                 self.worker = Worker(
                     self.settings, self._clients, self._definitions, self.telemetry, self._fatal
                 )
                 await exits.enter_async_context(self.worker.running())
+            if sinking is not None:
+                await sinking
             # Collections are costly while millions of entities are alive, and find nothing.
             gc.collect()
             gc.freeze()
@@ -125,25 +126,34 @@ class Stack:
             each for each in findings if each.severity is Severity.ERROR and each.what == "does not exist"
         ]
 
-    async def _start_sink(self, exits: AsyncExitStack) -> None:
-        if self._is_embedded:
-            await asyncio.to_thread(migrate, self.settings.sink)
+    def _start_sink(self, exits: AsyncExitStack) -> "asyncio.Task[None]":
+        """Bring the embedded tables up to date and start, while the worker joins its group.
+
+        The sink stops after the worker, whatever started first.
+        """
         sink = self.sink = Sink(self.settings, self._definitions, self._clients)
-        gauges = SinkGauges(self.telemetry)
+
+        async def begin() -> None:
+            if self._is_embedded:
+                await asyncio.to_thread(migrate, self.settings.sink)
+            sink.start()
 
         async def observe() -> None:
+            gauges = SinkGauges(self.telemetry)
             while True:
                 gauges.show(sink.status)
                 await asyncio.sleep(OBSERVE_SECONDS)
 
         async def stop() -> None:
+            await asyncio.gather(beginning, return_exceptions=True)
             if not await asyncio.to_thread(sink.stop):
                 log.error("SinkStopFailed", reason="an insert did not end in time")
 
-        sink.start()
+        beginning = asyncio.create_task(begin())
         exits.push_async_callback(stop)
         observing = asyncio.create_task(observe())
         exits.callback(observing.cancel)
+        return beginning
 
     @property
     def _is_embedded(self) -> bool:

@@ -74,6 +74,19 @@ def merge(cells: Cells, other: Cells) -> None:
             cells.pop(cell, None)
 
 
+def difference(
+    before: list[Contribution], after: list[Contribution]
+) -> tuple[list[Contribution], list[Contribution]]:
+    """What is to be taken back, and what is to be added; equal parts cancel one by one."""
+    added, removed = list(after), []
+    for part in before:
+        if part in added:
+            added.remove(part)
+        else:
+            removed.append(part)
+    return removed, added
+
+
 def dense(cells: Cells, width: int) -> list[int]:
     """The vector as ClickHouse stores it."""
     vector = [0] * width
@@ -112,7 +125,10 @@ class Level:
 
 def _move(instants: list[int], at: int, sign: int) -> None:
     if sign > 0:
-        insort(instants, at)
+        if not instants or instants[-1] <= at:
+            instants.append(at)  # what comes in order, nearly always
+        else:
+            insort(instants, at)
         return
     place = bisect_left(instants, at)
     if place == len(instants) or instants[place] != at:

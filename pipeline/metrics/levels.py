@@ -34,7 +34,7 @@ def before(level: LevelValue, edge: int) -> int:
     exact = bisect_left(level.oldest, edge)
     if exact < len(level.oldest) or _is_exact(level):
         return exact
-    return sum(n for at, n in level.counts.items() if at + BUCKET_MS <= edge)
+    return max(exact, sum(n for at, n in level.counts.items() if at + BUCKET_MS <= edge))
 
 
 def instants(level: LevelValue) -> Iterable[int]:

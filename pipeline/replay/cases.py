@@ -21,6 +21,7 @@ from pipeline.state.partition import Applied, DeadLetter, Partition
 from pipeline.state.retention import NO_HORIZONS
 
 SHUFFLES: Final = 3
+STREAMS: Final = {"pulse.call"}
 
 
 class CaseError(ValueError):
@@ -118,6 +119,11 @@ def check(case: Mapping[str, Any]) -> Iterator[Verdict]:
     expectations = case.get("expect")
     if not isinstance(case.get("events"), list) or not isinstance(expectations, list):
         raise CaseError(f"{name}: a case has `events` and `expect`, both lists")
+    foreign = {str(event.get("type")).rpartition(".")[0] for event in case["events"]} - STREAMS
+    if foreign:
+        fault = f"unknown stream {min(foreign)}"
+        yield Verdict(name, "given", 0, {}, None, fault, is_known=False)
+        return
     table = {**case.get("definitions", {}), "tenants": case.get("tenants", {})}
     definitions = declare(table, thresholds_of(entry.get("definition") for entry in expectations))
     lines = event_lines(case["events"])

@@ -4,17 +4,20 @@ Source: the Faust guide §4; every name overridden here has a contract test. Wri
 faust-streaming 0.15.3 and aiokafka 0.14.0.
 """
 
+import asyncio
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, NoReturn, Protocol, cast
+from typing import Any, Final, NoReturn, Protocol, cast
 
 import faust
 from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.errors import KafkaError
 from faust.transport.consumer import Consumer as FaustConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-READ_COMMITTED = "read_committed"
+READ_COMMITTED: Final = "read_committed"
+POSITION_SECONDS: Final = 2.0
 
 
 class Owner(Protocol):
@@ -80,6 +83,20 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         consumer._isolation_level = READ_COMMITTED
         return consumer
 
+    def highwater(self, tp: TP) -> Any:
+        """How far a reader of committed records can get."""
+        return self._ensure_consumer().last_stable_offset(tp)
+
+
+class NoReadOffsets(dict[TP, int | None]):
+    """Faust drops what lies below the last offset it handed out, be it one of another generation."""
+
+    def __getitem__(self, tp: TP) -> None:
+        return None
+
+    def __setitem__(self, tp: TP, offset: int | None) -> None:
+        """Nothing is remembered: `_expected` is the only truth."""
+
 
 class BatchConsumer(driver.Consumer):
     """Delivers strictly contiguous offsets per partition; `_expected` is the only truth."""
@@ -89,6 +106,7 @@ class BatchConsumer(driver.Consumer):
         self._read_again: set[TP] = set()
         self.accepted_holes = 0
         super().__init__(*args, **kwargs)
+        self._read_offset = NoReadOffsets()
         self._owner = cast("PulseApp", self.app).partition_owner
 
     def _new_consumer_thread(self) -> BatchThread:
@@ -111,6 +129,8 @@ class BatchConsumer(driver.Consumer):
                 if message is not None:
                     self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
                     yield tp, message
+                elif tp in self._read_again:
+                    break  # the rest of this fetch comes again too
 
     async def _contiguous(self, tp: TP, batch: list[Any]) -> BatchMessage | None:
         """The batch cut to what is expected; None when nothing of it can be delivered yet."""
@@ -122,8 +142,12 @@ class BatchConsumer(driver.Consumer):
             if not batch:
                 return None
         hole = batch[0].offset > expected
-        if hole and not await self._is_real_hole(tp, expected, batch[0].offset):
-            return None
+        if hole:
+            generation = self.app.consumer_generation_id
+            if not await self._is_real_hole(tp, expected, batch[0].offset):
+                return None
+            if (self._expected.get(tp), self.app.consumer_generation_id) != (expected, generation):
+                return None  # taken away, and perhaps given back, in the meantime
         self._read_again.discard(tp)
         self._expected[tp] = batch[-1].offset + 1
         return self._message(tp, batch, hole_accepted=hole)
@@ -162,6 +186,16 @@ class BatchConsumer(driver.Consumer):
         message.hole_accepted = hole_accepted
         return message
 
+    async def has_come_to_the_end(self, tp: TP, next_offset: int) -> bool:
+        """Whether behind `next_offset` are but markers and aborted records, which nobody is given."""
+        if self._expected.get(tp) != next_offset:
+            return False
+        try:
+            position = await asyncio.wait_for(self.position(tp), POSITION_SECONDS)
+        except (KafkaError, TimeoutError):
+            return False
+        return position is not None and position >= (self.highwater(tp) or 0)
+
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Faust's gap logic counts the message's own offset as missing."""
 
@@ -195,7 +229,6 @@ class BatchConsumer(driver.Consumer):
             self.pause_partitions(refused)
         for tp, offset in offsets.items():
             await self.seek_wait({tp: offset})
-            self._read_offset[tp] = None
             self._expected[tp] = offset
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:

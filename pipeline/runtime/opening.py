@@ -68,6 +68,8 @@ async def read_log(clients: Clients, source: Source, state: Partition) -> Positi
         if header is None:
             if begin[log_tp] > 0 and end[log_tp] > 0:
                 raise RefusedError("the state log has been cut and holds no header", _rebuild(source))
+            # A first start: what retention has taken from the source before was never ours.
+            state.next_offset = begin[source_tp]
             return Position(-1, 0)
         first = _check_log(source, header, begin[log_tp])
         _check_source(source, header, begin[source_tp], end[source_tp])

@@ -12,6 +12,8 @@ from typing import NamedTuple, NoReturn
 
 import structlog
 from faust.types import TP
+from kafka import TopicPartition
+from kafka.errors import KafkaError
 
 from pipeline.kafka.clients import Clients
 from pipeline.kafka.topics import Severity, Topic, check
@@ -91,6 +93,8 @@ class Ownership:
 
     async def _open_all(self, partitions: set[TP], generation: int) -> Mapping[TP, int]:
         began = time.monotonic()
+        for tp in self.refused:
+            self._plumbing.refused.labels(tp.topic, str(tp.partition)).set(0)
         self.refused.clear()
         opening = {tp: self._new(tp) for tp in sorted(partitions)}
         published = False
@@ -117,7 +121,31 @@ class Ownership:
         for tp in self.owned:
             self.poison[tp] = Poison()
             self._plumbing.open.labels(tp.topic, str(tp.partition)).set(1)
+        await asyncio.to_thread(self._warn_of_group_offsets, dict(self.owned))
         return {tp: owned.state.next_offset for tp, owned in self.owned.items()}
+
+    def _warn_of_group_offsets(self, owned: Mapping[TP, OwnedPartition]) -> None:
+        """The log is right; another offset in the group means that somebody moved it. Blocks."""
+        group = self._settings.kafka.group
+        try:
+            admin = self._clients.admin()
+            try:
+                told = admin.list_group_offsets({group: None})[group]
+            finally:
+                admin.close()
+        except KafkaError as error:
+            log.warning("GroupOffsetsNotRead", error=repr(error))
+            return
+        for tp, each in owned.items():
+            found = told.get(TopicPartition(tp.topic, tp.partition))
+            if found is not None and found.offset not in (-1, each.state.next_offset):
+                log.warning(
+                    "GroupOffsetDiffers",
+                    topic=tp.topic,
+                    partition=tp.partition,
+                    group_offset=found.offset,
+                    next_offset=each.state.next_offset,
+                )
 
     def _new(self, tp: TP) -> OwnedPartition:
         h = self._settings.horizons
@@ -210,6 +238,7 @@ class Ownership:
         self.owned.pop(tp)
         self.group.pause({tp})
         self._plumbing.open.labels(tp.topic, str(tp.partition)).set(0)
+        self._plumbing.forget(tp.topic, tp.partition)
         reason = (
             "records are stamped CreateTime: retention would delete a backfill unread, "
             "and `future` cannot be judged"
@@ -224,12 +253,23 @@ class Ownership:
         await owned.stop()
 
     async def _commit(self, owned: OwnedPartition) -> None:
-        """Commit under the lock the caller holds; anything but success ends the process."""
+        """Commit under the lock the caller holds; anything but success ends the process.
+
+        Once begun it is seen through, also when the caller is cancelled: half a transaction
+        would make the next commit fail.
+        """
         began = time.monotonic()
+        commit = asyncio.create_task(owned.commit())
+        cancelled = False
+        while not commit.done():
+            try:
+                await asyncio.shield(commit)
+            except asyncio.CancelledError:
+                cancelled = True
+            except Exception:  # noqa: BLE001 - told below
+                break
         try:
-            await owned.commit()
-        except asyncio.CancelledError:
-            raise
+            commit.result()
         except Exception as error:  # noqa: BLE001 - no commit in doubt is ever continued
             self._plumbing.commits.labels("failed").inc()
             where = f"{owned.source.topic}/{owned.source.partition}"
@@ -240,6 +280,8 @@ class Ownership:
         self._plumbing.commits.labels("committed").inc()
         self._plumbing.commit_seconds.observe(time.monotonic() - began)
         self._plumbing.committed_at.set_to_current_time()
+        if cancelled:
+            raise asyncio.CancelledError
 
     async def commit_due(self) -> None:
         """Commit every partition with changes, or whose heartbeat is due."""
@@ -263,6 +305,7 @@ class Ownership:
         for owned in closing:
             source = owned.source
             self._plumbing.open.labels(source.topic, str(source.partition)).set(0)
+            self._plumbing.forget(source.topic, source.partition)
         limit = self._settings.worker.commit_timeout_seconds
         try:
             async with asyncio.timeout(limit + 5):

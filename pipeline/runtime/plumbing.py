@@ -82,6 +82,11 @@ class Plumbing:
         if applied.arrival:
             self.arrival.labels(stream).inc(applied.arrival)
 
+    def forget(self, topic: str, partition: int) -> None:
+        """Take back what is said of a partition: nothing may outlive its ownership."""
+        for gauge in (self.poisoned, self.lag, self.watermark, self.entities, self.buckets, self.trimmed):
+            gauge.remove(topic, str(partition))
+
     def poison(self, topic: str, partition: int, poison: Poison) -> None:
         """Show the verdict on a partition."""
         self.poisoned.labels(topic, str(partition)).set(1 if poison.reason else 0)

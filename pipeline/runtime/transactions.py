@@ -24,6 +24,8 @@ from pipeline.state.snapshot import Drafts, Snapshot
 log = structlog.get_logger("pulse.worker")
 
 MAX_REQUEST_BYTES: Final = 4 << 20
+MAX_LETTER_BYTES: Final = 64 << 10
+"""Of value and of key: a letter its topic refuses would stop the partition for good."""
 CREATE_TIME: Final = 0
 STOP_SECONDS: Final = 5.0
 
@@ -42,6 +44,7 @@ class OwnedPartition:
         self.committed_offset = 0
         self.acked_restore_from = -1
         self.committed_at = 0.0
+        self.commit_began: float | None = None
         self.opened_at = 0.0
         self.restored_records = 0
         self.last_append_ms = 0
@@ -109,6 +112,7 @@ class OwnedPartition:
         state = self.state
         drafts = self.snapshot.draft(state)
         next_offset = state.next_offset
+        self.commit_began = time.monotonic()
         async with asyncio.timeout(self._settings.worker.commit_timeout_seconds):
             await producer.begin_transaction()
             first_offset = await self._send(producer, drafts, next_offset)
@@ -124,7 +128,7 @@ class OwnedPartition:
         self.acked_restore_from = drafts.restore_from
         self.snapshot.written(first_offset)
         self.committed_offset = next_offset
-        self.committed_at = time.monotonic()
+        self.committed_at, self.commit_began = time.monotonic(), None
         self.pending, self.pending_bytes = [], 0
         return len(drafts.records)
 
@@ -158,7 +162,12 @@ class OwnedPartition:
         for letter in self.pending:
             value, letter_headers = dead_letter_record(source, letter)
             futures.append(
-                await producer.send(source.dead_letter_topic, value, key=letter.key, headers=letter_headers)
+                await producer.send(
+                    source.dead_letter_topic,
+                    value,
+                    key=letter.key and letter.key[:MAX_LETTER_BYTES],
+                    headers=letter_headers,
+                )
             )
         offsets = [(await future).offset for future in futures]
         return int(offsets[0])
@@ -193,6 +202,6 @@ def dead_letter_record(source: Source, letter: DeadLetter) -> tuple[bytes, list[
         "size": len(letter.value),
         "sha256": sha256(letter.value).hexdigest(),
     }
-    return letter.value[: 64 * 1024], [
+    return letter.value[:MAX_LETTER_BYTES], [
         (name, str(value).encode("utf-8", "replace")) for name, value in headers.items()
     ]

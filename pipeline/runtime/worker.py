@@ -7,23 +7,31 @@ roles; ends the process (exit code 70) when going on could count wrongly.
 import asyncio
 import faulthandler
 import os
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 import faust
 import structlog
+from aiokafka.errors import KafkaError
 from faust.contrib.asgi import faust_app_running
 from faust.types import TP
 
 from pipeline.kafka.clients import Clients, Connection
 from pipeline.kafka.topics import declared_topics
 from pipeline.metrics.definitions import Definitions
-from pipeline.runtime.consumer import BatchSchema, BatchTransport, PulseApp, hand_out_raw_records
+from pipeline.runtime.consumer import (
+    BatchConsumer,
+    BatchSchema,
+    BatchTransport,
+    PulseApp,
+    hand_out_raw_records,
+)
 from pipeline.runtime.opening import Source
 from pipeline.runtime.ownership import Fatal, Group, Ownership
 from pipeline.runtime.plumbing import Plumbing
@@ -35,6 +43,8 @@ from pipeline.telemetry import Telemetry
 log = structlog.get_logger("pulse.worker")
 
 EXIT_FATAL: Final = 70
+COMMIT_HANGS_SECONDS: Final = 3.0
+"""Readiness says so long before `commit_timeout_seconds` ends the process."""
 STREAM_BUFFER_BATCHES: Final = 8
 MAX_FETCH_BYTES: Final = 4 << 20
 STOP_SECONDS: Final = 40.0
@@ -91,7 +101,12 @@ class Worker:
             lambda: app.consumer_generation_id,
             app.consumer.pause_partitions,
         )
-        async with faust_app_running(self._app, stop_timeout=STOP_SECONDS):
+        async with AsyncExitStack() as exits:
+            exits.callback(shutil.rmtree, app.conf.datadir, ignore_errors=True)
+            try:
+                await exits.enter_async_context(faust_app_running(app, stop_timeout=STOP_SECONDS))
+            except KafkaError as error:
+                self._fatal(f"starting failed: {error!r}: is the broker well? Start the worker again")
             tasks = [
                 asyncio.create_task(self._repeat(each, seconds), name=f"worker.{each.__name__}")
                 for each, seconds in (
@@ -126,16 +141,21 @@ class Worker:
         """Show where each partition stands; end the process when one no longer moves."""
         if self._app.crashed:
             self._fatal(f"Faust crashed: {self._app.crash_reason!r}")
-        now = time.monotonic()
         for tp, owned in list(self.ownership.owned.items()):
+            now = time.monotonic()
+            offset, since = self._progress.get(tp, (-1, now))
+            consumer = cast("BatchConsumer", self._app.consumer)
+            next_offset = owned.state.next_offset
+            lag = max((consumer.highwater(tp) or 0) - next_offset, 0)
+            if lag and offset == next_offset and await consumer.has_come_to_the_end(tp, next_offset):
+                lag = 0
+            if self.ownership.owned.get(tp) is not owned:
+                continue
             labels = (tp.topic, str(tp.partition))
-            end = self._app.consumer.highwater(tp)
-            lag = max((end or 0) - owned.state.next_offset, 0)
             self.plumbing.lag.labels(*labels).set(lag)
             self.plumbing.watermark.labels(*labels).set(owned.state.watermark / 1000)
             self.plumbing.entities.labels(*labels).set(len(owned.state.entities.by_key))
             self.plumbing.buckets.labels(*labels).set(len(owned.state.ledger.buckets))
-            offset, since = self._progress.get(tp, (-1, now))
             if offset != owned.state.next_offset or lag == 0:
                 self._progress[tp] = (owned.state.next_offset, now)
             elif now - since > self._settings.worker.stall_seconds:
@@ -156,7 +176,8 @@ class Worker:
         limit = 3 * self._settings.worker.heartbeat_seconds
         for tp, owned in sorted(self.ownership.owned.items()):
             age = now - owned.committed_at
-            if age > limit:
+            hangs = owned.commit_began is not None and now - owned.commit_began > COMMIT_HANGS_SECONDS
+            if hangs or age > limit:
                 found.append(f"{tp.topic}/{tp.partition} has not committed for {age:.0f} s")
             reason = self.ownership.poison[tp].reason
             if reason:

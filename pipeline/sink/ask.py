@@ -9,6 +9,7 @@ import json
 import urllib.error
 import urllib.request
 from http import HTTPStatus
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, TypedDict
 from urllib.parse import unquote, urlsplit
@@ -55,6 +56,9 @@ def select(sink: Sink, query: str) -> Answer:
 
 
 def _plain(value: object) -> object:
+    """What JSON can say; it has no word for 0/0, which is absent."""
+    if isinstance(value, float) and not isfinite(value):
+        return None
     if isinstance(value, bool | int | float | str) or value is None:
         return value
     if isinstance(value, list | tuple):
@@ -67,7 +71,7 @@ def ask(settings: Settings, query: str) -> Answer:
     url = urlsplit(settings.sink.url.get_secret_value())
     if url.scheme == "chdb":
         folder = Path(unquote(url.netloc + url.path))
-        if not (folder / "status").exists():
+        if not (folder / "metadata").exists():
             raise UnavailableError(
                 f"There is no embedded ClickHouse in {folder}: run `pulse demo` first, or name another"
                 " with --dir or PULSE_SINK__URL."
@@ -78,8 +82,12 @@ def ask(settings: Settings, query: str) -> Answer:
 
 
 def _is_held(status: Path) -> bool:
-    """Whether a process has the folder open: the engine locks this file as long as it runs."""
-    with status.open("rb") as file:
+    """Whether a process has the folder open: the engine makes and locks this file while it runs."""
+    try:
+        file = status.open("rb")
+    except FileNotFoundError:
+        return False
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -90,8 +98,7 @@ def _is_held(status: Path) -> bool:
 def _ask_holder(settings: Settings, folder: Path, query: str) -> Answer:
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.board.host, settings.board.host)  # noqa: S104
     url = f"http://{host}:{settings.board.port}/api/sql"
-    headers = {"Content-Type": "application/sql"}
-    request = urllib.request.Request(url, data=query.encode(), headers=headers, method="POST")
+    request = urllib.request.Request(url, data=query.encode(), method="POST")
     try:
         with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:  # noqa: S310
             answer: Answer = json.load(response)

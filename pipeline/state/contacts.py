@@ -4,41 +4,38 @@ Source: architecture.md §2 (horizons, late) and §3. The only clock is the wate
 """
 
 from heapq import heappop, heappush
+from typing import Final
 
 from pipeline.entities.chain_metrics import around
 from pipeline.entities.contact import (
     KNOWN,
     Chain,
     Leg,
-    insert,
+    begin,
     is_known,
     merge,
     new_chain,
     place_of,
-    touch,
+    put,
 )
-from pipeline.entities.contact_metrics import (
-    contributions,
-    handled,
-    leg_contributions,
-    stay_contributions,
-)
+from pipeline.entities.contact_metrics import contributions, leg_contributions, stay_contributions
+from pipeline.entities.course import NOTHING, is_spoken, step, with_chain
 from pipeline.entities.stay import Stay, read_leg
 from pipeline.events.call import (
     DELETED,
-    ENDED,
-    INITIATED,
     STREAM,
+    VOIDED,
     CallEvent,
     CallFact,
 )
-from pipeline.metrics.buckets import Contribution
+from pipeline.metrics.buckets import Contribution, difference
 from pipeline.state.ledger import Ledger
-from pipeline.state.retention import Horizons, due_at, stale_at
+from pipeline.state.retention import Horizons, due_at, due_of, stale_at
 
 APPLIED = "applied"
 DUPLICATE = "duplicate"
 LATE = "late"
+SLOT_MS: Final = 10_000
 
 
 class Contacts:
@@ -71,113 +68,104 @@ class Contacts:
         """Take in one event: APPLIED, DUPLICATE or LATE. Alarms up to `watermark` have rung."""
         key, fact = event.key, event.fact
         chain = self.chains.get(key)
+        leg: Leg | None = None
         if chain is None:
             if fact.at <= watermark - self._horizons.contact_ms:
                 if fact.kind == DELETED:
-                    return self._erase_unknown(key, event, watermark)
-                self._ledger.post_late(_tenant(key), STREAM, fact.at, 0)
+                    return self._erase_unknown(event, watermark)
+                self._ledger.post_late(event.tenant, STREAM, fact.at, 0)
                 return LATE
-            chain = self.chains[key] = new_chain()
             self._ring_at(watermark + self._look_ms, key)
-        leg = place_of(chain, event)
-        if leg is KNOWN:
-            return DUPLICATE
+            if event.voids or fact.kind >= VOIDED:
+                chain = self.chains[key] = new_chain()
+            else:
+                chain = self.chains[key] = begin(event)
+                leg = chain.legs[0]
+        else:
+            leg = place_of(chain, event)
+            if leg is KNOWN:
+                return DUPLICATE
+            if leg is not None:
+                put(chain, leg, fact)
         self.changed.add(key)
-        if not isinstance(leg, Leg):
+        if leg is None:
             return self._apply_general(key, chain, event, watermark)
-        touch(chain, fact)
-        insert(leg, fact)
-        stay = read_leg(leg)
-        before = self._before(leg, stay, fact)
-        if before is not None or len(leg.facts) == 1:
-            # A first fact may end that the chain was partial, whatever it says.
-            after = stay_contributions(leg, stay, self._bounds_ms)
-            former = before or []
-            whole = around(chain, leg, stay, fact, former)
-            if whole is not None:
-                former, after = former + whole[0], after + whole[1]
-            self._post(key, former, after, "", watermark, fact.at)
-        elif stay is not None and stay.ended is fact:
-            after = handled(stay)
-            if after:
-                self._post(key, [], after, "", watermark, fact.at)
-        if fact.at < watermark:
+        self._count(event, chain, leg, watermark)
+        if fact.at < watermark and self._slot(fact.at) < self._slot(watermark):
             self._set_alarm(key, chain, watermark)
         return APPLIED
 
-    def _erase_unknown(self, key: str, event: CallEvent, watermark: int) -> str:
+    def _count(self, event: CallEvent, chain: Chain, leg: Leg, watermark: int) -> None:
+        """Post what the fact, which `leg` has by now, changes."""
+        fact = event.fact
+        change = step(leg, fact, self._bounds_ms)
+        if change is None:
+            stay = read_leg(leg)
+            before, after = self._before(leg, fact), stay_contributions(leg, stay, self._bounds_ms)
+            whole = around(chain, leg, stay, fact, before)
+            if whole is not None:
+                before, after = before + whole[0], after + whole[1]
+            self._post(event.tenant, before, after, "", watermark, fact.at)
+        elif change is not NOTHING or is_spoken(chain, fact):
+            removed, added = with_chain(chain, leg, fact, change)
+            if self._ledger.post(event.tenant, removed, added, "", watermark):
+                self._ledger.post_late(event.tenant, STREAM, fact.at, 1)
+
+    def _slot(self, at: int) -> int:
+        """The slot in which an alarm rings that was set at `at`.
+
+        A fact without voids makes nothing due before `fact.at + _look_ms` that was not due anyway.
+        """
+        return -(-(at + self._look_ms) // SLOT_MS)
+
+    def _erase_unknown(self, event: CallEvent, watermark: int) -> str:
         """Leave a tombstone of a chain that is gone or was never known: the sink erases by it.
 
         What the chain had counted stays, counted as late. The tombstone dates from the watermark,
         or it would leave at once and let what is sent again count.
         """
-        chain = self.chains[key] = new_chain()
+        chain = self.chains[event.key] = new_chain()
         merge(chain, event)
         chain.touched_at = max(chain.touched_at, watermark)
-        self.changed.add(key)
-        self._ring_at(watermark + self._look_ms, key)
-        self._ledger.post_late(_tenant(key), STREAM, event.fact.at, 1)
+        self.changed.add(event.key)
+        self._ring_at(watermark + self._look_ms, event.key)
+        self._ledger.post_late(event.tenant, STREAM, event.fact.at, 1)
         return APPLIED
 
     def _apply_general(self, key: str, chain: Chain, event: CallEvent, watermark: int) -> str:
         """Corrections, erasure, and a name that comes again with other content."""
         if is_known(chain, event):
             return DUPLICATE
-        self._merge(key, chain, event, watermark)
+        self._merge(chain, event, watermark)
         self._set_alarm(key, chain, watermark)
         return APPLIED
 
-    def _before(self, leg: Leg, stay: Stay | None, fact: CallFact) -> list[Contribution] | None:
-        """What the leg counted before `fact`, or None when `fact` cannot change what it counts.
+    def _before(self, leg: Leg, fact: CallFact) -> list[Contribution]:
+        """What the leg counted before `fact`: what is known without it, wherever it stands."""
+        others = [each for each in leg.facts if each is not fact]
+        former = Leg(leg.contact, leg.leg, others, leg.is_stale, leg.is_first)
+        return leg_contributions(former, self._bounds_ms)
 
-        A leg that has left is not changed by its end, but for `handled`; a leg of which only the menu was
-        known counted nothing. What was known before is `facts` without `fact`, which may stand anywhere.
-        """
-        facts = leg.facts
-        first = facts[0]
-        if first is fact:
-            if len(facts) == 1:
-                return [] if fact.kind < ENDED else None
-        elif len(facts) == 2 and first.kind == INITIATED:
-            return [] if fact.kind < ENDED else None
-        elif (
-            fact.kind == ENDED
-            and stay is not None
-            and stay.outcome
-            and not stay.contradiction
-            and stay.left_at != fact.at
-            # Else an earlier end takes the place of the one `handle_time` was counted by.
-            and (stay.ended is not fact or facts[-1] is fact)
-            # Else the end is the first to state what the leg is.
-            and (first.channel or not fact.channel)
-            and (first.direction or not fact.direction)
-        ):
-            return None
-        others = Leg(leg.contact, leg.leg, [each for each in facts if each is not fact], leg.is_stale)
-        return leg_contributions(others, self._bounds_ms)
-
-    def _merge(self, key: str, chain: Chain, event: CallEvent, watermark: int) -> None:
+    def _merge(self, chain: Chain, event: CallEvent, watermark: int) -> None:
         bounds = self._bounds_ms
         before = contributions(chain, bounds)
         merge(chain, event)
         after = contributions(chain, bounds)
         if before != after:
-            self._post(key, before, after, _cause(event), watermark, event.fact.at)
+            self._post(event.tenant, before, after, _cause(event), watermark, event.fact.at)
 
     def _post(
         self,
-        key: str,
+        tenant: str,
         before: list[Contribution],
         after: list[Contribution],
         cause: str,
         watermark: int,
         at: int,
     ) -> None:
-        removed, added = difference(before, after) if before else (before, after)
-        tenant = _tenant(key)
-        kept_out = self._ledger.post(tenant, removed, -1, cause, watermark) if removed else 0
-        kept_out += self._ledger.post(tenant, added, 1, cause, watermark)
-        if kept_out:
+        """Only the difference: what stays is not a change of its bucket."""
+        removed, added = difference(before, after)
+        if self._ledger.post(tenant, removed, added, cause, watermark):
             self._ledger.post_late(tenant, STREAM, at, 1)
 
     def _set_alarm(self, key: str, chain: Chain, watermark: int) -> None:
@@ -191,7 +179,7 @@ class Contacts:
             self._ring_at(due, key)
 
     def _ring_at(self, at: int, key: str) -> None:
-        slot = -(-at // 10_000) * 10_000
+        slot = -(-at // SLOT_MS) * SLOT_MS
         keys = self._alarms.get(slot)
         if keys is None:
             self._alarms[slot] = [key]
@@ -209,39 +197,44 @@ class Contacts:
                 chain = self.chains.get(key)
                 if chain is None:
                     continue
-                due = due_at(chain, self._horizons)
-                if due <= slot and self._mark_stale(key, chain, slot):
-                    due = due_at(chain, self._horizons)
+                stays = _read(chain)
+                due = due_of(chain, stays, self._horizons)
+                if due <= slot and self._mark_stale(key, chain, stays, slot):
+                    stays = _read(chain)
+                    due = due_of(chain, stays, self._horizons)
                 if due > slot:
                     self._ring_at(min(due, slot + self._look_ms), key)
                 else:
-                    self._leave(key, chain, watermark)
+                    self._leave(key, chain, stays, watermark)
                     left.append(key)
         self.next_alarm = self._slots[0] if self._slots else 1 << 60
         return left
 
-    def _mark_stale(self, key: str, chain: Chain, now: int) -> bool:
+    def _mark_stale(self, key: str, chain: Chain, stays: list[Stay | None], now: int) -> bool:
         """Turn legs open for too long into the contradiction `stale`; False if there is none."""
-        open_legs = [leg for leg in chain.legs if not leg.is_stale and self._is_stale(leg, now)]
+        open_legs = [
+            leg
+            for leg, stay in zip(chain.legs, stays, strict=True)
+            if stay is not None and not leg.is_stale and self._is_stale(stay, now)
+        ]
         if not open_legs:
             return False
         before = contributions(chain, self._bounds_ms)
         for leg in open_legs:
             leg.is_stale = True
-        self._post(key, before, contributions(chain, self._bounds_ms), "late", now, now)
+        self._post(_tenant(key), before, contributions(chain, self._bounds_ms), "late", now, now)
         self.changed.add(key)
         return True
 
-    def _is_stale(self, leg: Leg, now: int) -> bool:
-        stay = read_leg(leg)
-        if stay is None:
-            return False
+    def _is_stale(self, stay: Stay, now: int) -> bool:
         at = stale_at(stay, self._horizons)
         return at is not None and at <= now
 
-    def _leave(self, key: str, chain: Chain, watermark: int) -> None:
+    def _leave(self, key: str, chain: Chain, stays: list[Stay | None], watermark: int) -> None:
         """Leave memory: what is counted stays counted, what is a level goes."""
-        self._ledger.post_levels(_tenant(key), contributions(chain, self._bounds_ms), -1, watermark)
+        if any(stay is not None and (stay.contradiction or not stay.outcome) for stay in stays):
+            parts = contributions(chain, self._bounds_ms)
+            self._ledger.post_levels(_tenant(key), parts, -1, watermark)
         del self.chains[key]
         if key in self.changed:
             self.parted.append((key, chain))
@@ -256,17 +249,8 @@ class Contacts:
         self._ledger.changed.clear()
 
 
-def difference(
-    before: list[Contribution], after: list[Contribution]
-) -> tuple[list[Contribution], list[Contribution]]:
-    """What is to be taken back, and what is to be added; equal parts cancel one by one."""
-    added, removed = list(after), []
-    for part in before:
-        if part in added:
-            added.remove(part)
-        else:
-            removed.append(part)
-    return removed, added
+def _read(chain: Chain) -> list[Stay | None]:
+    return [read_leg(leg) for leg in chain.legs]
 
 
 def _tenant(key: str) -> str:

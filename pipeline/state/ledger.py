@@ -4,6 +4,7 @@ Differences are gathered per 10-second bucket and settled into the live and the 
 somebody looks, once per commit: most events meet in few buckets, and sums do not care.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
@@ -28,6 +29,7 @@ CLOSED_AFTER_MS: Final = 60_000
 CAUSES: Final = ("", "late", "corrected", "deleted", "rebuilt")
 LevelKey: TypeAlias = tuple[str, str, tuple[str, ...]]
 _Series: TypeAlias = tuple[str, str, tuple[str, ...], int]
+_Deltas: TypeAlias = dict[_Series, defaultdict[int, int]]
 _LEVELS: Final = frozenset(f.name for f in FAMILIES.values() if LEVEL in f.grains)
 _LASTING: Final = frozenset(f.name for f in FAMILIES.values() if f.grains == (DAY,))
 """Kept by the day alone and for good: each day is part of today's prefix sum (architecture.md §2)."""
@@ -51,9 +53,11 @@ class Ledger:
         self._watermark = 0
         self._definitions = definitions
         self._horizons = horizons
-        self._live_deltas: dict[_Series, Cells] = {}
-        self._day_deltas: dict[_Series, Cells] = {}
+        self._near_ms = min(horizons.bucket_ms, horizons.day_ms, CLOSED_AFTER_MS)
+        self._live_deltas: _Deltas = {}
+        self._day_deltas: _Deltas = {}
         self._causes: dict[_Series, str] = {}
+        self._level_causes: dict[LevelKey, str] = {}
         self._days: dict[str, tuple[Window, int]] = {}
 
     @property
@@ -68,66 +72,74 @@ class Ledger:
         self._settle()
         return self._changed
 
-    def post(self, tenant: str, parts: Iterable[Contribution], sign: int, cause: str, watermark: int) -> int:
-        """Add or take back contributions; answers how many a horizon kept out of a bucket."""
-        live_edge = watermark - self._horizons.bucket_ms - BUCKET_MS
-        day_edge = watermark - self._horizons.day_ms
+    def post(
+        self,
+        tenant: str,
+        removed: Iterable[Contribution],
+        added: Iterable[Contribution],
+        cause: str,
+        watermark: int,
+    ) -> int:
+        """Take back and add contributions; answers how many a horizon kept out of a bucket."""
         self._watermark = watermark
+        # Most contributions lie in front of this edge, where no horizon and no closed bucket is.
+        edge = watermark - self._near_ms
         kept_out = 0
-        for family, dims, at, cells in parts:
-            if family in _NOT_LIVE:
-                if family in _LEVELS:
-                    self._post_level(family, tenant, dims, at, cells, sign, cause)
-                else:
-                    self._post_lasting((family, tenant, dims, at), cells, sign, cause)
-                continue
-            if at <= day_edge and self._day(tenant, at)[0].end <= day_edge:
-                kept_out += 1
-                continue
-            start = at - at % BUCKET_MS
-            series = (family, tenant, dims, start)
-            deltas = self._live_deltas
-            if start <= live_edge:
-                kept_out += 1
-                deltas = self._day_deltas
-            delta = deltas.get(series)
-            if delta is None:
-                delta = deltas[series] = {}
-            pairs = iter(cells)
-            for cell in pairs:
-                delta[cell] = delta.get(cell, 0) + sign * next(pairs)
-            if cause:
-                self._causes[series] = cause
-            elif start <= watermark - BUCKET_MS - CLOSED_AFTER_MS:
-                self._causes.setdefault(series, "late")
+        for sign, parts in ((-1, removed), (1, added)):
+            for family, dims, at, cells in parts:
+                if family in _NOT_LIVE:
+                    if family in _LEVELS:
+                        self._post_level((family, tenant, dims), at, cells, sign, cause)
+                    else:
+                        self._post_lasting((family, tenant, dims, at), cells, sign, cause)
+                    continue
+                deltas = self._live_deltas
+                if at <= edge:
+                    allowed = self._deltas_at(tenant, at, watermark)
+                    kept_out += allowed is not deltas
+                    if allowed is None:
+                        continue
+                    deltas = allowed
+                start = at - at % BUCKET_MS
+                series = (family, tenant, dims, start)
+                delta = deltas.get(series)
+                if delta is None:
+                    delta = deltas[series] = defaultdict(int)
+                pairs = iter(cells)
+                for cell, amount in zip(pairs, pairs, strict=True):
+                    delta[cell] += sign * amount
+                if cause:
+                    self._causes[series] = cause
+                elif at <= edge and start <= watermark - BUCKET_MS - CLOSED_AFTER_MS:
+                    self._causes.setdefault(series, "late")
         return kept_out
 
+    def _deltas_at(self, tenant: str, at: int, watermark: int) -> _Deltas | None:
+        """Where a contribution goes: into both buckets, into the day alone, or nowhere."""
+        day_edge = watermark - self._horizons.day_ms
+        if at <= day_edge and self._day(tenant, at)[0].end <= day_edge:
+            return None
+        is_kept = at - at % BUCKET_MS > watermark - self._horizons.bucket_ms - BUCKET_MS
+        return self._live_deltas if is_kept else self._day_deltas
+
     def _post_lasting(self, series: _Series, cells: tuple[int, ...], sign: int, cause: str) -> None:
-        delta = self._day_deltas.setdefault(series, {})
-        add(delta, cells, sign)
+        add(self._day_deltas.setdefault(series, defaultdict(int)), cells, sign)
         if cause:
             self._causes[series] = cause
 
-    def _post_level(
-        self,
-        family: str,
-        tenant: str,
-        dims: tuple[str, ...],
-        at: int,
-        cells: tuple[int, ...],
-        sign: int,
-        cause: str,
-    ) -> None:
-        key = (family, tenant, dims)
+    def _post_level(self, key: LevelKey, at: int, cells: tuple[int, ...], sign: int, cause: str) -> None:
         level = self.levels.get(key)
         if level is None:
             level = self.levels[key] = Level()
         level.add(at, cells, sign)
-        self._changed[(LEVEL, family, tenant, dims, 0)] = cause
+        self._level_causes[key] = cause
 
     def post_levels(self, tenant: str, parts: Iterable[Contribution], sign: int, watermark: int) -> None:
         """Only what `parts` add to levels: on leaving memory and on restoring it."""
-        self.post(tenant, [part for part in parts if part[0] in _LEVELS], sign, "", watermark)
+        self._watermark = watermark
+        for family, dims, at, cells in parts:
+            if family in _LEVELS:
+                self._post_level((family, tenant, dims), at, cells, sign, "")
 
     def post_late(self, tenant: str, stream: str, at: int, cell: int) -> None:
         """Count one late event (cell 0) or one with contributions kept out (cell 1)."""
@@ -137,8 +149,9 @@ class Ledger:
     def _settle(self) -> None:
         """Bring the gathered differences into the buckets; done when somebody looks."""
         live, day = self._live_deltas, self._day_deltas
-        if not live and not day:
-            return
+        for key, cause in self._level_causes.items():
+            self._changed[LEVEL, *key, 0] = cause
+        self._level_causes.clear()
         for (family, tenant, dims, start), delta in live.items():
             cause = self._causes.get((family, tenant, dims, start), "")
             self._put((LIVE, family, tenant, dims, start), delta, cause)

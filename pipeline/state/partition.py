@@ -7,7 +7,7 @@ reads no clock, does no I/O, and knows neither Kafka nor Faust.
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from pipeline.events.rejects import Ignored, Rejected
+from pipeline.events.rejects import Rejected
 from pipeline.metrics.definitions import Definitions
 from pipeline.state.kinds import KINDS
 from pipeline.state.ledger import Ledger
@@ -98,11 +98,12 @@ class Partition:
             event = decode(record.value, appended if self._check_future else None)
             if appended is not None and appended > latest_append:
                 latest_append = appended
-            if isinstance(event, Rejected):
-                dead_letters.append(DeadLetter(offset, appended, record.value or b"", event, record.key))
-                continue
-            if isinstance(event, Ignored):
-                ignored += 1
+            # Verdicts are tuples, events are not: one question for the common case.
+            if isinstance(event, tuple):
+                if isinstance(event, Rejected):
+                    dead_letters.append(DeadLetter(offset, appended, record.value or b"", event, record.key))
+                else:
+                    ignored += 1
                 continue
             at = event.fact.at
             if at > watermark:

@@ -3,6 +3,7 @@
 Source: architecture.md §2 Horizons; docs/decisions/0003-when-a-contact-leaves-memory.md.
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from pipeline.entities.contact import Chain, Leg
@@ -40,19 +41,38 @@ def stale_at(stay: Stay, horizons: Horizons) -> int | None:
 
 def due_at(chain: Chain, horizons: Horizons) -> int:
     """When the chain must be looked at: to mark a leg stale, or to leave memory. 10 s steps."""
-    if chain.deleted_at or not chain.legs:
-        return _step(chain.touched_at + horizons.quarantine_ms)
-    stays = [(leg, read_leg(leg)) for leg in chain.legs]
-    due = [leg_due_at(leg, stay, chain.touched_at, horizons) for leg, stay in stays]
-    look = min((at for at, is_look in due if is_look), default=None)
-    if look is not None:
-        return look
-    leave = max(at for at, _ in due)
-    requested = [fact.at for leg in chain.legs for fact in leg.facts if fact.kind == CALLBACK_REQUESTED]
-    human = [stay.left_at or 0 for _, stay in stays if stay and stay.outcome == ANSWERED]
-    if requested and max(requested) > max(human, default=-1):
-        leave = max(leave, _step(chain.touched_at + horizons.callback_ms))
+    return due_of(chain, [read_leg(leg) for leg in chain.legs], horizons)
+
+
+def due_of(chain: Chain, stays: Sequence[Stay | None], horizons: Horizons) -> int:
+    """The same for a chain whose legs have been read."""
+    touched_at = chain.touched_at
+    if chain.deleted_at or not stays:
+        return _step(touched_at + horizons.quarantine_ms)
+    looks, leave = [], 0
+    for leg, stay in zip(chain.legs, stays, strict=True):
+        at, is_look = leg_due_at(leg, stay, touched_at, horizons)
+        if is_look:
+            looks.append(at)
+        elif at > leave:
+            leave = at
+    if looks:
+        return min(looks)
+    if _is_promised(chain, stays):
+        leave = max(leave, _step(touched_at + horizons.callback_ms))
     return leave
+
+
+def _is_promised(chain: Chain, stays: Sequence[Stay | None]) -> bool:
+    """A callback was asked for, also in a talk, and no human has answered since."""
+    requested = answered = -1
+    for leg, stay in zip(chain.legs, stays, strict=True):
+        for fact in leg.facts:
+            if fact.kind == CALLBACK_REQUESTED and fact.at > requested:
+                requested = fact.at
+        if stay is not None and stay.outcome == ANSWERED:
+            answered = max(answered, stay.left_at or 0)
+    return requested > answered
 
 
 def leg_due_at(leg: Leg, stay: Stay | None, touched_at: int, horizons: Horizons) -> tuple[int, bool]:

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from pipeline.entities.factset import FactSet, is_known, merge
 from pipeline.events.decoding import DELETED
-from pipeline.metrics.buckets import LEVEL, Contribution
+from pipeline.metrics.buckets import LEVEL, Contribution, difference
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import FAMILIES
-from pipeline.state.contacts import APPLIED, DUPLICATE, LATE, difference
+from pipeline.state.contacts import APPLIED, DUPLICATE, LATE
 from pipeline.state.ledger import Ledger
 from pipeline.state.retention import NEVER_MS
 
@@ -73,9 +73,7 @@ class Tallied:
         removed, added = difference(before, after)
         cause = "deleted" if event.fact.kind == DELETED else "corrected" if event.voids else ""
         tenant = _tenant(key)
-        kept_out = self._ledger.post(tenant, removed, -1, cause, watermark)
-        kept_out += self._ledger.post(tenant, added, 1, cause, watermark)
-        if kept_out:
+        if self._ledger.post(tenant, removed, added, cause, watermark):
             self._ledger.post_late(tenant, self._tally.stream, at, 1)
         self._set_alarm(key, entity)
         return APPLIED

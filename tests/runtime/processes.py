@@ -32,11 +32,14 @@ class Process:
     def __init__(self, settings: Settings, folder: Path, *faults: str) -> None:
         self.log = folder / f"worker-{len(list(folder.glob('worker-*')))}.log"
         command = [sys.executable, "-W", "ignore", "-m", "tests.runtime.worker_process", *faults]
+        # In `folder` there are no settings and no definitions of anybody.
+        environment = variables(settings, PYTHONPATH=str(ROOT))
         with self.log.open("wb") as out:
             self._process = subprocess.Popen(
-                command, cwd=ROOT, stdout=out, stderr=out, env=variables(settings), start_new_session=True
+                command, cwd=folder, stdout=out, stderr=out, env=environment, start_new_session=True
             )
         self.frozen = False
+        self._is_asked = False
 
     @property
     def pid(self) -> int:
@@ -51,7 +54,8 @@ class Process:
         return text in self.log.read_text(encoding="utf-8", errors="replace")
 
     def signal(self, number: signal.Signals) -> None:
-        if self.code is None:
+        if self.code is None and not (number == signal.SIGTERM and self._is_asked):
+            self._is_asked |= number == signal.SIGTERM
             self._process.send_signal(number)
             self.frozen = number == signal.SIGSTOP or (self.frozen and number != signal.SIGCONT)
 

@@ -1,4 +1,4 @@
-"""`python -m tests.runtime.worker_process [FAULT]`: an aggregate worker as a process of its own.
+"""`python -m tests.runtime.worker_process [FAULT]`: `pulse run --roles aggregate`, with a fault or without.
 
 Settings come from PULSE_ variables, as for the real command. A fault makes it die, dawdle or fail at a named
 point; each is a patch of this process alone, so the product has no switches for tests.
@@ -8,21 +8,17 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from pipeline.kafka.clients import Clients
-from pipeline.metrics.definitions import declare
+from pipeline.cli import main, running
 from pipeline.runtime import transactions
 from pipeline.runtime.transactions import OwnedPartition
-from pipeline.runtime.worker import Worker
-from pipeline.settings import load
-from pipeline.telemetry import Telemetry, configure_logging
 
 NTH_COMMIT = 3
-SLOW_SECONDS = 8.0
 
 
 def kill_this() -> None:
@@ -56,11 +52,18 @@ def die_after_commit() -> None:
 
 
 def dawdle_while_opening() -> None:
-    read_log = transactions.read_log
+    """The first opening takes for ever; those after it do not."""
+    read_log, given_up = transactions.read_log, asyncio.Event()
 
     async def read_slowly(*args: Any) -> Any:
-        say("opening")
-        await asyncio.sleep(SLOW_SECONDS)
+        if not given_up.is_set():
+            say("opening")
+            try:
+                await given_up.wait()
+            except asyncio.CancelledError:
+                given_up.set()
+                say("given up")
+                raise
         return await read_log(*args)
 
     transactions.read_log = read_slowly
@@ -97,21 +100,22 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-async def run() -> None:
-    settings = load()
-    configure_logging(settings.log)
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    say("listening")
-    worker = Worker(settings, Clients(settings.kafka), declare({}), Telemetry())
-    async with worker.running():
-        say("ready")
-        await stop.wait()
-    say("stopped")
+def announce_signals() -> None:
+    """Say when a SIGTERM is a request and no longer the end."""
+    until_signal = running._until_signal
+
+    @asynccontextmanager
+    async def listening(seconds: float | None) -> AsyncIterator[asyncio.Event]:
+        async with until_signal(seconds) as ended:
+            say("listening")
+            yield ended
+
+    running._until_signal = listening
 
 
 if __name__ == "__main__":
     for name in sys.argv[1:]:
         FAULTS[name]()
-    asyncio.run(run())
+    announce_signals()
+    sys.argv[1:] = ["run", "--roles", "aggregate"]
+    main()

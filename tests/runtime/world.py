@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from aiokafka.admin import NewTopic
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from pipeline.kafka.clients import Clients, running
@@ -49,13 +50,16 @@ class Ended(Exception):  # noqa: N818 - it says what happened
 
 
 class Fatal:
-    """Stands in for the end of the process: keeps the messages, and leaves the caller by raising."""
+    """Stands in for the end of the process: keeps the messages, leaves the caller, and ends the test."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self._test = asyncio.current_task()
 
     def __call__(self, message: str) -> Any:
         self.said.append(message)
+        if self._test is not None and self._test is not asyncio.current_task():
+            self._test.cancel()
         raise Ended(message)
 
 
@@ -203,6 +207,9 @@ class World:
         log = await self.told(partition)
         return log[-1].header.next_offset if log else 0
 
+    async def next_offset_is(self, partition: int, expected: int) -> bool:
+        return await self.next_offset(partition) == expected
+
     async def group_offsets(self) -> dict[int, int]:
         """What lag tools see."""
         async with running(self.clients.aio_admin()) as admin:
@@ -248,14 +255,15 @@ class World:
         return log
 
     @asynccontextmanager
-    async def working(self, fatal: Fatal | None = None) -> AsyncIterator[Worker]:
-        """A worker in this process, ready to use once its partitions are open."""
-        own = fatal or Fatal()
-        worker = Worker(self.settings, self.clients, UNDECLARED, Telemetry(), own)
-        async with asyncio.timeout(PATIENCE), worker.running():
-            yield worker
-        if fatal is None:
-            assert own.said == []
+    async def working(self) -> AsyncIterator[Worker]:
+        """A worker in this process, its partitions open. Its end would be the test's failure."""
+        fatal = Fatal()
+        worker = Worker(self.settings, self.clients, UNDECLARED, Telemetry(), fatal)
+        try:
+            async with worker.running():
+                yield worker
+        finally:
+            assert fatal.said == []
 
 
 def horizons(settings: Settings) -> Horizons:
@@ -297,9 +305,12 @@ async def until(
     """Wait for a condition; a plain or an awaitable one. Answers what it answered."""
     deadline = time.monotonic() + seconds
     while True:
-        found = condition()
-        if isinstance(found, Awaitable):
-            found = await found
+        try:
+            found = condition()
+            if isinstance(found, Awaitable):
+                found = await found
+        except KafkaError:  # a broker that is just starting answers so
+            found = None
         if found:
             return found
         if time.monotonic() > deadline:

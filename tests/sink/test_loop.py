@@ -15,7 +15,7 @@ from pipeline.state.codec import write_header
 from tests.builders import UNDECLARED, event, raw
 from tests.sink.told import log_of, rows_of
 
-SECONDS = 20
+SECONDS = 60
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from pipeline.settings import Log
-from pipeline.telemetry import Telemetry, configure_logging
+from pipeline.telemetry import Repeats, Telemetry, configure_logging
 
 
 @pytest.fixture(autouse=True)
@@ -107,3 +107,22 @@ def test_the_same_name_twice_is_an_error():
     telemetry.gauge("lag", "Events behind.")
     with pytest.raises(ValueError, match="Duplicated"):
         telemetry.gauge("lag", "Events behind.")
+
+
+def test_a_client_library_says_the_same_thing_once_in_ten_seconds_and_counts_the_rest():
+    now = [0.0]
+    repeats = Repeats(lambda: now[0])
+
+    def passes(name: str, message: str = "Unable connect to node %s") -> logging.LogRecord | None:
+        record = logging.LogRecord(name, logging.ERROR, "", 0, message, ("1",), None)
+        return record if repeats.filter(record) else None
+
+    assert passes("aiokafka.conn")
+    assert [passes("aiokafka.conn") for _ in range(3)] == [None, None, None]
+    assert passes("aiokafka.conn", "something else")
+    assert passes("pulse.worker")
+    assert passes("pulse.worker")
+    now[0] = 10.0
+    again = passes("aiokafka.conn")
+    assert again is not None
+    assert again.suppressed == 3

@@ -108,3 +108,10 @@ def test_zone_and_finer_digits_change_nothing(ms, offset_minutes, digits):
 def test_any_text_is_an_instant_or_refused(text):
     with suppress(BadTimeError):
         assert MS_2000 <= instant_ms(text) < MS_2100
+
+
+def test_cache_of_seconds_keeps_zones_apart():
+    assert instant_ms("2026-03-02T09:00:41.5+02:00") == NINE + 41_500 - 2 * 3_600_000
+    assert instant_ms("2026-03-02T09:00:41Z") == NINE + 41_000
+    assert instant_ms("2026-03-02T09:00:42.5+00:00") == NINE + 42_500
+    assert instant_ms("2026-03-02T09:00:42.500Z") == NINE + 42_500

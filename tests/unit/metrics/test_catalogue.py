@@ -177,3 +177,10 @@ def test_service_level_by_parameters_alone_is_strict(asked):
 
 def test_percentile_of_an_undeclared_vector_is_absent_not_zero():
     assert read_window(METRICS["asa_p50"], {}, {"name": "default"}, UNDECLARED) == (None, 0, None, None)
+
+
+@pytest.mark.parametrize(("since", "count"), [(0, 0), (5, 5), (15, 15), (18, 16), (19.999, 16), (20, 20)])
+def test_long_queue_counts_the_stuck_exactly_among_the_oldest_and_by_ten_seconds_beyond(since, count):
+    #   20 legs at 0, 1 … 19 s; the sixteen oldest are known exactly, the others by [0, 10) and [10, 20)
+    there = level(*(ms(at) for at in range(20)))
+    assert read("stuck", ms(4 * 3600 + since), there) == count

@@ -61,6 +61,11 @@ def test_named_window_ends_with_its_instant():
     assert ask("answered", at=ms(44.999), window="1m").value == 1
 
 
+def test_callback_scheduled_after_the_instant_is_not_yet_offered():
+    told = [event("queued", 0, enqueued_at=27)]
+    assert [ask("offered", told, at=ms(at), window="1m").value for at in (26.999, 27)] == [0, 1]
+
+
 def test_cohort_as_of_an_instant_knows_no_later_outcome():
     asked = {"definition": {"by": "enqueue"}, "window": "1h"}
     assert ask("answered", at=ms(9.999), **asked).value == 0

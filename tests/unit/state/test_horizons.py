@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from pipeline.metrics.buckets import DAY, LIVE
 from pipeline.metrics.families import LATE
 from pipeline.metrics.windows import DAY_MS
+from pipeline.state.codec import ENTITIES, Header
 from pipeline.state.partition import Partition
+from pipeline.state.restore import load
 from pipeline.state.retention import NO_HORIZONS, Horizons, due_at
+from pipeline.state.snapshot import Snapshot
 from tests.builders import DAY as ONE_DAY
-from tests.builders import T0, UNDECLARED, event, inside, ms, partition, records
+from tests.builders import HOUR, T0, UNDECLARED, event, inside, ms, partition, records
 from tests.strategies import histories
 
 SECOND = 1000
@@ -36,6 +39,15 @@ HORIZON_OF = {
             ("queued", 3, {"contact": "cb", "initial_contact_id": "c"}),
             ("answered", 5, {"contact": "cb", "initial_contact_id": "c"}),
             ("ended", 6, {"contact": "cb", "initial_contact_id": "c"}),
+        ],
+        30,
+    ),
+    "callback kept at once": (
+        [
+            ("queued", 0, {}),
+            ("callback_requested", 3, {}),
+            ("answered", 3, {"contact": "cb", "initial_contact_id": "c"}),
+            ("ended", 3, {"contact": "cb", "initial_contact_id": "c"}),
         ],
         30,
     ),
@@ -79,6 +91,26 @@ def test_chain_is_gone_as_well_when_the_watermark_leaps(facts, gone):
     )
     assert list(found.entities.by_key) == [f"t|tick{ONE_DAY}"]
     assert not any(level.instants for level in found.ledger.levels.values())
+
+
+@pytest.mark.parametrize(("facts", "gone"), HORIZON_OF.values(), ids=HORIZON_OF)
+def test_chain_that_was_restored_in_between_leaves_at_the_same_instant(facts, gone):
+    told = [event(what, at, **more) for what, at, more in facts]
+    for restored_at in range(7, gone, 10):
+        found = restored(partition([*told, tick(restored_at)], horizons=SHRUNK))
+        found.apply(records([tick(gone - 0.001)], found.next_offset))
+        assert "t|c" in found.entities.by_key, restored_at
+        found.apply(records([tick(gone)], found.next_offset))
+        assert "t|c" not in found.entities.by_key, restored_at
+
+
+def restored(source):
+    """The successor of an owner that committed and died."""
+    drafts = Snapshot().draft(source)
+    header = Header(ENTITIES, source.next_offset, source.watermark, -1, 1, 0, 4, "1-x")
+    found = Partition(UNDECLARED, SHRUNK, check_future=False)
+    load(found, header, [(draft.kind, draft.value) for draft in drafts.records])
+    return found
 
 
 def test_what_was_counted_stays_counted_when_the_chain_leaves():
@@ -168,9 +200,37 @@ def test_contribution_behind_the_horizon_of_its_day_is_applied_nowhere():
 @pytest.mark.parametrize(("watermark", "is_taken"), [(79.999, True), (80, False)])
 def test_bucket_takes_contributions_until_its_end_is_behind_the_horizon(watermark, is_taken):
     #   the bucket [10, 20) ends 60 s behind a watermark of 80
-    told = [event("initiated", 10), event("callback_attempted", 79, outcome="busy"), tick(watermark)]
-    found = partition([*told, event("answered", 15, queue_id="q")], horizons=SHRUNK)
+    found = partition(
+        [event("initiated", 10), event("callback_attempted", 79, outcome="busy")], horizons=SHRUNK
+    )
+    found.apply(records([tick(watermark), event("answered", 15, queue_id="q")], found.next_offset))
     assert ((LIVE, "leave", "t", ("q", "voice"), ms(10)) in found.ledger.buckets) == is_taken
+
+
+@pytest.mark.parametrize(("watermark", "is_taken"), [(15 * HOUR - 0.001, True), (15 * HOUR, False)])
+def test_day_takes_contributions_until_its_end_is_behind_the_horizon(watermark, is_taken):
+    #   28 February ├──── 24 h ────┤ 1 March ├ 2 March … its end: 48 h behind midnight after 2 March
+    told = [event("initiated", -48 * HOUR), event("callback_attempted", watermark - 1, outcome="busy")]
+    found = partition([*told, tick(watermark), event("answered", -47 * HOUR, queue_id="q")], horizons=SHRUNK)
+    day = (DAY, "leave", "t", ("q", "voice"), MIDNIGHT - 2 * DAY_MS)
+    assert (day in found.ledger.buckets) == is_taken
+
+
+def test_chain_that_ends_sooner_than_expected_leaves_sooner():
+    #   queued 0 (stale at 100) … at 21 its end at 3 is told: due at 23, acted upon at 30
+    found = partition([event("queued", 0), tick(21), event("abandoned", 3), tick(29.999)], horizons=SHRUNK)
+    assert "t|c" in found.entities.by_key
+    found.apply(records([tick(30)], found.next_offset))
+    assert "t|c" not in found.entities.by_key
+
+
+def test_chain_whose_end_lies_further_ahead_than_the_next_look_leaves_at_its_time():
+    #   queued 0 (stale at 100), looked at at 20 … at 25 a talk that began at 60: due at 80, beyond 25 + 20
+    told = [event("queued", 0), tick(21), event("answered", 24, talk_started_at=60), event("ended", 25)]
+    found = partition([*told, tick(79.999)], horizons=SHRUNK)
+    assert "t|c" in found.entities.by_key
+    found.apply(records([tick(80)], found.next_offset))
+    assert "t|c" not in found.entities.by_key
 
 
 def test_nothing_is_late_or_leaves_without_horizons():

@@ -1,5 +1,7 @@
 """Buckets are the sum of contributions, however the events are batched; and they say what the oracle says."""
 
+from itertools import permutations
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ from pipeline.replay.question import Question
 from pipeline.state.partition import Partition
 from pipeline.state.retention import NO_HORIZONS
 from tests import chain_oracle, oracle
-from tests.builders import ms, partition, records
+from tests.builders import UNDECLARED, event, ms, partition, records
 from tests.strategies import CentreEvents, histories, streams, unambiguous
 
 LAW = settings(max_examples=150)
@@ -261,3 +263,36 @@ def test_every_metric_of_the_catalogue_has_an_oracle():
 def test_levels_are_kept_as_levels_only():
     found = partition(CentreEvents(1))
     assert LEVEL not in {key[0] for key in found.ledger.buckets}
+
+
+# What the shortcuts of the hot path must not cut off.
+SHORTCUTS = {
+    "the beginning after the answer": [event("answered", 5, queue_id="q"), event("initiated", 0)],
+    "an end that is first to state the direction": [
+        event("queued", 0),
+        event("answered", 5),
+        event("ended", 9, direction="outbound"),
+    ],
+    "an end that is first to state the channel": [
+        event("queued", 0),
+        event("answered", 5),
+        event("ended", 9, channel="chat"),
+    ],
+    "an end before an end": [event("queued", 0), event("ended", 9), event("ended", 5, id="other")],
+    "an end that contradicts": [event("queued", 5), event("answered", 7), event("ended", 6)],
+    "the menu after the end": [event("queued", 0), event("ended", 9), event("initiated", -5)],
+    "one name in two legs": [event("queued", 0, id="1", leg="a"), event("queued", 0, id="1", leg="b")],
+    "one name with two contents": [event("queued", 0, id="1"), event("queued", 1, id="1"), event("ended", 9)],
+    "a void, then a fact": [event("queued", 0, id="1"), event("voided", 1, corrects="1"), event("queued", 2)],
+    "erased, then a fact": [event("queued", 0), event("deleted", 1), event("answered", 2)],
+    "a second leg": [event("queued", 0), event("transferred", 5), event("queued", 5, leg="b")],
+}
+
+
+@pytest.mark.parametrize("told", SHORTCUTS.values(), ids=SHORTCUTS)
+def test_shortcut_cuts_nothing_off_in_any_order(told):
+    wanted = state(partition(told))
+    for order in permutations(told):
+        found = partition(order)
+        assert state(found) == wanted
+        assert state(found)[1:3] == from_scratch(found.entities.by_key, UNDECLARED)

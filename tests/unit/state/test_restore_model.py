@@ -49,9 +49,9 @@ def single_pass(records):
     last = {}
     contacts, leave = partition.entities, partition.entities._leave
 
-    def leaving(key, chain, watermark):
+    def leaving(key, chain, *rest):
         last[key] = deepcopy(chain)
-        leave(key, chain, watermark)
+        leave(key, chain, *rest)
 
     contacts._leave = leaving
     for record in records:

@@ -12,6 +12,8 @@ from pipeline.state.codec import (
     StateLogError,
     decode_buckets,
     decode_entities,
+    encode_buckets,
+    encode_entities,
 )
 from pipeline.state.partition import Partition
 from pipeline.state.restore import load
@@ -163,3 +165,24 @@ def test_unknown_kind_of_record_is_a_state_log_error():
 def test_unreadable_record_is_a_state_log_error():
     with pytest.raises(StateLogError, match="unreadable"):
         load(Partition(UNDECLARED, SHRUNK), HEADER, [(BUCKETS, b"\xc1")])
+
+
+def test_what_left_memory_is_not_loaded():
+    key = (LIVE, "leave", "t", ("q", "voice"), ms(0))
+    chain = partition([event("queued", 3)]).entities.by_key["t|c"]
+    log = [
+        (BUCKETS, *encode_buckets([(key, "", {0: 1})])),
+        (ENTITIES, *encode_entities([("t|c", chain)])),
+        (BUCKETS, *encode_buckets([(key, "", None)])),
+        (ENTITIES, *encode_entities([("t|c", None)])),
+    ]
+    found = Partition(UNDECLARED, SHRUNK)
+    load(found, HEADER, log)
+    assert (found.entities.by_key, found.ledger.buckets, found.ledger.levels) == ({}, {}, {})
+
+
+def test_last_value_holds():
+    key = (LIVE, "leave", "t", ("q", "voice"), ms(0))
+    found = Partition(UNDECLARED, SHRUNK)
+    load(found, HEADER, [(BUCKETS, *encode_buckets([(key, "", {0: value})])) for value in (1, 3, 2)])
+    assert found.ledger.buckets == {key: {0: 2}}

@@ -1,0 +1,200 @@
+"""What every command promises without a Kafka: help, exit codes, messages, JSON."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import app, tending
+from tests import oracle
+from tests.builders import event, raw
+
+CASES = Path(__file__).parents[2] / "cases"
+SCHEMAS = Path(__file__).parents[3] / "schemas"
+COMMANDS = [
+    *([each.name or each.callback.__name__.replace("_", "-")] for each in app.registered_commands),
+    *(["dlq", each.name] for each in tending.dlq.registered_commands),
+    ["dlq"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_has_an_example(pulse, command):
+    told = " ".join(pulse(*command, "--help").stdout.split())
+    assert "Example" in told
+    assert f"pulse {command[0]}" in told.partition("Example")[2]
+
+
+def test_help_names_every_exit_code(pulse):
+    told = pulse("--help").stdout
+    assert all(f" {code} " in told for code in (0, 1, 2, 3, 70))
+
+
+def test_version_is_one_line(pulse):
+    assert pulse("--version").stdout.count("\n") == 1
+
+
+def test_settings_errors_are_told_all_at_once(pulse, monkeypatch):
+    monkeypatch.setenv("PULSE_WORKER__MAX_BATCH", "many")
+    monkeypatch.setenv("PULSE_BORD__PORT", "1")
+    monkeypatch.setenv("PULSE_KAFKA__BOOT", "x")
+    told = pulse("check-config", code=2).stderr
+    assert "3 problem(s)" in told
+    assert all(name in told for name in ("worker.max_batch", "PULSE_BORD__PORT", "kafka.boot"))
+
+
+@pytest.mark.parametrize("json_wanted", [False, True])
+def test_check_config_masks_secrets(pulse, monkeypatch, json_wanted):
+    monkeypatch.setenv("PULSE_SINK__URL", "clickhouses://u:hidden1@h/pulse")
+    monkeypatch.setenv("PULSE_KAFKA__SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("PULSE_KAFKA__SASL_MECHANISM", "PLAIN")
+    monkeypatch.setenv("PULSE_KAFKA__SASL_USERNAME", "somebody")
+    monkeypatch.setenv("PULSE_KAFKA__SASL_PASSWORD", "hidden2")
+    told = pulse("check-config", *(["--json"] if json_wanted else [])).output
+    assert "somebody" in told
+    assert "hidden" not in told
+    if json_wanted:
+        assert json.loads(told)["settings"]["sink"]["url"] == "clickhouses://u:***@h/pulse"
+
+
+def test_wrong_definitions_end_with_their_place(pulse, tmp_path):
+    (tmp_path / "definitions.toml").write_text('[tenants.acme]\ntz = "Mars/Olympus"\n')
+    assert "tenants.acme.tz" in pulse("check-config", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    "command", [["topics"], ["dlq", "list"], ["dlq", "show", "0:0"], ["run"], ["simulate"]], ids=" ".join
+)
+def test_without_an_address_of_kafka_the_message_says_what_to_set(pulse, command):
+    assert "PULSE_KAFKA__BOOTSTRAP" in pulse(*command, code=2).stderr
+
+
+@pytest.mark.parametrize("command", [["topics"], ["dlq", "list"], ["simulate", "--fast"]], ids=" ".join)
+def test_where_no_kafka_answers_one_message_says_so(tmp_path, command):
+    """In a process of its own: kafka-python 3.0.12 leaves sockets of failed connections to their fate."""
+    environment = os.environ | {"PULSE_KAFKA__BOOTSTRAP": "127.0.0.1:1"}
+    pulse = Path(sys.executable).with_name("pulse")
+    done = subprocess.run(
+        [pulse, *command],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert done.stderr.startswith("No Kafka answers at 127.0.0.1:1")
+    assert done.stderr.count("\n") == 1
+
+
+def test_sql_where_nothing_is_says_what_to_do_and_makes_nothing(pulse, tmp_path):
+    assert "run `pulse demo` first" in pulse("sql", "SELECT 1", code=3).stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [["sql", "SELECT 1"], ["migrate"]], ids=" ".join)
+def test_where_no_clickhouse_answers_the_exit_code_is_3(pulse, monkeypatch, command):
+    monkeypatch.setenv("PULSE_SINK__URL", "clickhouse://u:hidden@127.0.0.1:1/pulse")
+    told = pulse(*command, code=3).stderr
+    assert "ClickHouse" in told
+    assert "hidden" not in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nonsense"], "No such command"),
+        (["simulate", "--for", "3x"], "no duration"),
+        (["replay", "no-file"], "no-file: No such file"),
+        (["replay", "-", "--from", "2026-03-02T09:00:00Z"], "belong together"),
+        (["replay", "-", "--as-of", "yesterday"], "--as-of"),
+        (
+            ["replay", "-", "--from", "2026-03-02T09:00:01Z", "--to", "2026-03-02T09:01:00Z"],
+            "10-second edges",
+        ),
+        (["verify", "no-folder"], "no such file or folder"),
+        (["run", "--roles", "everything"], "known are aggregate, board, sink"),
+    ],
+)
+def test_wrong_usage_is_explained(pulse, monkeypatch, arguments, message):
+    monkeypatch.setenv("PULSE_KAFKA__BOOTSTRAP", "127.0.0.1:1")
+    line = raw(event("queued")) + b"\n"
+    assert message in pulse(*arguments, code=2, input=line).stderr
+
+
+STORY = ("--for", "20m", "--rate", "6", "--seed", "3", "--start", "2026-03-02T09:00:00Z", "--chaos")
+WINDOW = ("--from", "2026-03-02T09:00:00Z", "--to", "2026-03-02T10:00:00Z")
+
+
+def test_replay_of_a_simulated_file_equals_the_oracle(pulse, tmp_path):
+    pulse("simulate", *STORY, "--out", "calls.ndjson")
+    lines = (tmp_path / "calls.ndjson").read_bytes().splitlines()
+    told = json.loads(pulse("replay", "calls.ndjson", *WINDOW, "--json").stdout)
+    assert told["counts"]["consumed"] == len(lines)
+    assert told["rejected"] == []
+    legs = oracle.legs(json.loads(line) for line in lines)
+    span = [oracle.instant(WINDOW[place]) for place in (1, 3)]
+    checked = 0
+    for row in told["metrics"]:
+        if row["metric"] in oracle.WINDOWS:
+            dims = {name: row[name] for name in ("tenant", "queue") if name in row}
+            value, n = oracle.WINDOWS[row["metric"]](oracle.Asked(oracle.chosen(legs, dims), *span))
+            assert (row["value"], row["n"]) == (pytest.approx(value) if value is not None else None, n), row
+            checked += 1
+    assert checked > 50
+
+
+def test_the_same_seed_tells_the_same_story(pulse, tmp_path):
+    for name in ("a", "b"):
+        pulse("simulate", *STORY, "--out", name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_replay_names_a_bad_line_and_goes_on(pulse, tmp_path):
+    good = raw(event("queued", 1))
+    (tmp_path / "one").write_bytes(good + b"\n")
+    (tmp_path / "two").write_bytes(b"\n{broken\n\n" + raw(event("answered", 5)) + b"\n")
+    told = pulse("replay", "one", "two")
+    assert told.stderr.startswith("two:2: not_json: ")
+    assert "3 consumed, 0 duplicate, 0 late, 0 ignored, 1 rejected" in told.stdout
+    asked = json.loads(pulse("replay", "one", "two", "--json").stdout)
+    assert [(each["line"], each["reason"]) for each in asked["rejected"]] == [("two:2", "not_json")]
+    assert {"metric": "answered", "value": 1}.items() <= next(
+        row for row in asked["metrics"] if row["metric"] == "answered"
+    ).items()
+
+
+def test_replay_reads_standard_input(pulse):
+    assert "1 consumed" in pulse("replay", "-", input=raw(event("queued"))).stdout
+
+
+def test_a_table_in_a_pipe_is_not_cut(pulse):
+    assert "callbacks_requested" in pulse("replay", "-", input=raw(event("queued"))).stdout
+
+
+def test_the_given_cases_agree_and_those_of_later_versions_are_named(pulse):
+    told = pulse("verify", CASES, "--known-only")
+    assert "left out" in told.stderr
+    assert "R1-churn" in told.stderr
+    asked = json.loads(pulse("verify", CASES, "--known-only", "--json").stdout)
+    assert (asked["faults"], asked["broken"]) == ([], [])
+    assert asked["agreed"] > 50
+
+
+def test_a_wrong_case_and_an_unreadable_one_are_told(pulse, tmp_path):
+    case = json.loads((CASES / "A5.json").read_text())
+    case["expect"] = [each for each in case["expect"] if each.get("value")][:1]
+    case["expect"][0]["value"] += 1
+    (tmp_path / "wrong.json").write_text(json.dumps(case))
+    (tmp_path / "broken.json").write_text("{")
+    told = pulse("verify", tmp_path, code=1).stdout
+    assert "0 of 6 numbers agree" in told
+    assert "A5 [reverse] expectation 0" in told
+    assert "broken.json" in told
+    asked = json.loads(pulse("verify", tmp_path, "--json", code=1).stdout)
+    assert len(asked["faults"]) == 6
+    assert len(asked["broken"]) == 1
