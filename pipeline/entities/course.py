@@ -30,22 +30,21 @@ def step(leg: Leg, fact: CallFact, bounds_ms: tuple[int, ...]) -> Change | None:
     if kind == QUEUED:
         return _queued(leg.facts, fact)
     if kind == ENDED:
-        return _after_all(leg.facts, fact)
+        change = _after_all(leg.facts, fact)
+        return change and ((), tuple(_talked(leg, fact)))
     # A menu alone counts nothing.
     return NOTHING if kind == INITIATED and len(leg.facts) == 1 else None
 
 
 def is_spoken(chain: Chain, fact: CallFact) -> bool:
-    """Whether a step that changes nothing of its leg may change its talk, or the chain as a whole."""
-    return fact.kind == ENDED or fact.kind < QUEUED or len(chain.legs) > 1
+    """Whether a step that changes nothing of its leg may change what the chain counts as a whole."""
+    return fact.kind < QUEUED or (fact.kind != ENDED and len(chain.legs) > 1)
 
 
 def with_chain(chain: Chain, leg: Leg, fact: CallFact, change: Change) -> Change:
-    """An ordinary step, and what it changes beyond the queue: the talk it ends, the chain."""
+    """An ordinary step, and what it changes of the chain as a whole; an end after all changes nothing."""
     removed, added = change
-    if fact.kind == ENDED:
-        return removed, (*added, *_talked(leg, fact))
-    if fact.kind >= QUEUED and len(chain.legs) == 1:
+    if fact.kind == ENDED or (fact.kind >= QUEUED and len(chain.legs) == 1):
         return change
     whole = around(chain, leg, read_leg(leg), fact, removed)
     if whole is None:

@@ -21,7 +21,7 @@ from pipeline.state.partition import Applied, DeadLetter, Partition
 from pipeline.state.retention import NO_HORIZONS
 
 SHUFFLES: Final = 3
-STREAMS: Final = {"pulse.call"}
+STREAMS: Final = {f"pulse.{stream}" for stream in KINDS}
 
 
 class CaseError(ValueError):

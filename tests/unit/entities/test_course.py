@@ -58,10 +58,11 @@ def test_ordinary_course_is_known_without_reading(course):
     assert None not in list(steps(*COURSES[course]))
 
 
-def test_menu_and_end_change_nothing():
-    first, _, _, last = steps(*COURSES["answered"])
+def test_menu_changes_nothing_and_an_end_only_the_talk():
+    first, _, _, (removed, added) = steps(*COURSES["answered"])
     assert first is NOTHING
-    assert last is NOTHING
+    assert removed == ()
+    assert [family for family, *_ in added] == ["handle"]
 
 
 NOT_ORDINARY = {

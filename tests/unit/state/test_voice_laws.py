@@ -93,7 +93,7 @@ def test_buckets_are_what_the_entities_add_up_to(stream, data):
     for key, entity in found.entities.by_key.items():
         tenant = key.partition("|")[0]
         parts = found.kind.contributions(entity, DEFINITIONS, tenant)
-        fresh.ledger.post(tenant, parts, 1, "", found.watermark)
+        fresh.ledger.post(tenant, [], parts, "", found.watermark)
     assert state(found)[1] == {key: cells for key, cells in fresh.ledger.buckets.items() if cells}
 
 
