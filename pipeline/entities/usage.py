@@ -11,7 +11,8 @@ from pipeline.events.usage import FEATURE_USED, LEFT, MILESTONE_REACHED, SIGNED_
 from pipeline.metrics.adoption import USER
 
 Account: TypeAlias = FactSet[UsageFact]
-_TURNS: Final = frozenset((SIGNED_UP, LEFT))
+TURNS: Final = frozenset((SIGNED_UP, LEFT))
+"""Kinds of facts by which a unit becomes eligible, or is no longer."""
 
 
 class Unit(NamedTuple):
@@ -58,11 +59,16 @@ def units(account: Account, unit: str) -> Iterator[Unit]:
 def _unit(facts: Iterable[UsageFact]) -> Unit:
     found = Unit([], [], [])
     for fact in facts:
-        if fact.kind in _TURNS:
+        if fact.kind in TURNS:
             found.turns.append(fact)
         elif fact.kind == FEATURE_USED:
             found.uses.append(fact)
         elif fact.kind == MILESTONE_REACHED:
             found.milestones.append(fact.at)
-    found.turns.sort(key=lambda fact: (fact.at, fact.event_id, fact.source))
+    found.turns.sort(key=by_turn)
     return found
+
+
+def by_turn(fact: UsageFact) -> tuple[int, str, str]:
+    """How sign-ups and leavings follow each other: by (time, id)."""
+    return fact.at, fact.event_id, fact.source

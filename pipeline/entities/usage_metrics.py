@@ -8,12 +8,8 @@ from datetime import date, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from pipeline.entities.usage import Account, Unit
-from pipeline.events.usage import INVITED
+from pipeline.entities.usage import Unit
 from pipeline.metrics.adoption import COHORT_DAYS, Adoption
-from pipeline.metrics.buckets import Contribution
-from pipeline.metrics.definitions import Definitions
-from pipeline.metrics.families import INVITATIONS
 from pipeline.metrics.windows import DAY_MS, local_date, midnight
 
 
@@ -66,14 +62,6 @@ def was_activated(unit: Unit, days: int) -> bool:
     """Whether the milestone was reached within so many days of 24 hours."""
     span = time_to_value(unit)
     return span is not None and span <= days * DAY_MS
-
-
-def contributions(account: Account, _: Definitions, _tenant: str) -> list[Contribution]:
-    """Invitations by their kind."""
-    cells = (INVITATIONS.cell("invited"), 1)
-    return [
-        (INVITATIONS.name, (fact.what,), fact.at, cells) for fact in account.facts if fact.kind == INVITED
-    ]
 
 
 def _ago(now: Moment, days: int) -> int:

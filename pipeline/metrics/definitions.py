@@ -73,7 +73,7 @@ def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Defi
     """Read a table; `thresholds_s` are further bounds a reader asks for. Raises DefinitionsError.
 
     `state_fingerprint` covers what is baked into stored buckets (bounds, time zones, business hours,
-    holidays, recognition): another one means another state format (architecture.md §2, Refuse).
+    holidays, recognition, adoption): another one means another state format (architecture.md §2, Refuse).
     """
     faults = [f"{key}: unknown; known are {sorted(_KNOWN)}" for key in table if key not in _KNOWN]
     tenants = _tenants(table.get("tenants", {}), faults)
@@ -88,7 +88,9 @@ def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Defi
         faults.append(f"recognition: {recognition!r}; known are {', '.join(RECOGNITIONS)}")
     if faults:
         raise DefinitionsError("; ".join(faults))
-    baked = {} if recognition == RECOGNITIONS[0] else {"recognition": recognition}
+    baked: dict[str, Any] = {} if recognition == RECOGNITIONS[0] else {"recognition": recognition}
+    if adoption != Adoption():
+        baked["adoption"] = adoption._asdict()
     zones = {name: str(tenant.zone) for name, tenant in tenants.items() if str(tenant.zone) != "UTC"}
     return Definitions(
         tenants,

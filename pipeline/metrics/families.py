@@ -145,6 +145,21 @@ STAFF_STEPS: Final = Family("staff_steps", "agent", ("window",), ("moved", "left
 start. A step family.
 """
 
+ADOPTION: Final = Family(
+    "adoption",
+    "usage",
+    (),
+    (
+        "eligible", "adopted", "active_1d", "active_7d", "active_28d", "active_days", "cohort", "reached",
+        "reached_ms", "judged", "activated",
+    ),
+    grains=(DAY,),
+)  # fmt: skip
+"""Units as declared, at the end of a day. A step family. `active_days`: days with a use among the last 28;
+`cohort`: who signed up in the last 90 days, `reached` (after `reached_ms`) a milestone since; `judged`: who
+signed up between 90 and a days ago, `activated` within a days.
+"""
+
 INVITATIONS: Final = Family("invitations", "usage", ("kind",), ("invited",), grains=(DAY,))
 """Invitations by kind (user, referral, other), by their instant."""
 
@@ -155,6 +170,6 @@ FAMILIES: Final = {
         UNANSWERED, TICKETS_QUARANTINE,
         STAYING, FLOW, STANDING,
         SURVEY_ANSWERS, SURVEY_SENT, STAGE_STEPS, STAGE_MOVES, STAGE_STAYS, HEADCOUNT, STAFF_STEPS,
-        INVITATIONS,
+        ADOPTION, INVITATIONS,
     )
 }  # fmt: skip

@@ -32,10 +32,12 @@ from pipeline.sink.tables import (
     SUBSCRIPTIONS,
     SURVEYS,
     TICKETS,
+    USAGE_ACCOUNTS,
     Row,
     Table,
 )
 from pipeline.sink.ticket_rows import ticket_row
+from pipeline.sink.usage_rows import usage_row
 from pipeline.sink.voice_rows import account_row, agent_row, survey_row
 from pipeline.state.codec import (
     ENTITIES,
@@ -154,6 +156,7 @@ _OF_ENTITY: Final[dict[str, Callable[[str, Any, Origin], Rows]]] = {
     "subscription": lambda key, account, origin: [
         (SUBSCRIPTIONS, row) for row in subscription_rows(key, account, origin)
     ],
+    "usage": lambda key, account, origin: [(USAGE_ACCOUNTS, usage_row(key, account, origin))],
 }
 """The rows of one entity, by stream."""
 

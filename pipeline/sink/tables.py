@@ -129,6 +129,14 @@ SUBSCRIPTIONS: Final = _table(
     " invoiced_minor invoiced_currencies invoiced_scopes last_event_at deleted _ver",
     "last_event_at",
 )
+USAGE_ACCOUNTS: Final = _table(
+    "usage_accounts",
+    "tenant account epoch",
+    "tenant account epoch src_partition turn_ms turn_users turn_signed_up used_ms used_by used_features"
+    " used_quantities milestone_ms milestone_users milestones invited_ms invited_by invited_kinds linked_ms"
+    " linked_users linked_same_as last_event_at deleted _ver",
+    "last_event_at",
+)
 REJECTED: Final = _table(
     "rejected",
     "topic partition offset",
@@ -143,7 +151,7 @@ DEFINITIONS: Final = _table(
     "declared_at",
 )
 
-ENTITY_TABLES: Final = (CONTACTS, LEGS, TICKETS, SURVEYS, ACCOUNTS, AGENTS, SUBSCRIPTIONS)
+ENTITY_TABLES: Final = (CONTACTS, LEGS, TICKETS, SURVEYS, ACCOUNTS, AGENTS, SUBSCRIPTIONS, USAGE_ACCOUNTS)
 OF_ENTITIES: Final = (
     (CONTACTS.name, "call", "initial_contact_id"),
     (LEGS.name, "call", "initial_contact_id"),
@@ -152,6 +160,7 @@ OF_ENTITIES: Final = (
     (ACCOUNTS.name, "account", "account"),
     (AGENTS.name, "agent", "agent_id"),
     (SUBSCRIPTIONS.name, "subscription", "account"),
+    (USAGE_ACCOUNTS.name, "usage", "account"),
 )
 """Which stream a table's rows are of, and the column that names the entity: what an erasure removes."""
 TABLES: Final = (RAW_EVENTS, BUCKETS, REVISIONS, *ENTITY_TABLES, REJECTED, ERASURES, DEFINITIONS)

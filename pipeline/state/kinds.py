@@ -1,6 +1,7 @@
 """What the state must know of a stream: decode, merge, contributions, horizon. One entry each."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from pipeline.entities.contact import Chain
@@ -12,7 +13,8 @@ from pipeline.entities.subscription import as_of as subscription_as_of
 from pipeline.entities.subscription_steps import changes_since
 from pipeline.entities.subscription_steps import contributions as subscription_contributions
 from pipeline.entities.ticket_metrics import contributions as ticket_contributions
-from pipeline.entities.usage_metrics import contributions as usage_contributions
+from pipeline.entities.usage_steps import changes_since as usage_since
+from pipeline.entities.usage_steps import contributions as usage_contributions
 from pipeline.events import account, agent, call, subscription, survey, ticket, usage
 from pipeline.events.rejects import Ignored, Rejected
 from pipeline.metrics.buckets import Contribution
@@ -127,6 +129,8 @@ USAGE = Kind(
     FactSet[usage.UsageFact],
     usage_contributions,
     facts_as_of,
-    lambda ledger, definitions, _: Tallied(Tally(usage.STREAM, usage_contributions), ledger, definitions),
+    lambda ledger, definitions, _: Tallied(
+        Tally(usage.STREAM, usage_contributions, since=partial(usage_since, definitions)), ledger, definitions
+    ),
 )
 KINDS = {kind.stream: kind for kind in (CALL, TICKET, SURVEY, ACCOUNT, AGENT, SUBSCRIPTION, USAGE)}

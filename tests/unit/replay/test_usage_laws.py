@@ -7,9 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.metrics import adoption
+from pipeline.metrics.buckets import DAY, merge
 from pipeline.metrics.catalogue import METRICS, DefinitionError
 from pipeline.metrics.definitions import DefinitionsError, declare
-from pipeline.metrics.windows import Window
+from pipeline.metrics.families import ADOPTION
+from pipeline.metrics.numbers import mean_seconds
+from pipeline.metrics.windows import Window, day_number
 from pipeline.replay.answer import answer
 from pipeline.replay.cases import event_lines, replay
 from pipeline.replay.joint import JOINT
@@ -81,6 +85,45 @@ def test_counts_of_windows_equal_the_oracle(story, tenant, length):
     for feature in (None, "board"):
         number = told("usage_quantity", **({"feature": feature} if feature else {}))
         assert (number.value, number.n) == oracle.quantity(story.events, feature, start, end, tenant)
+
+
+declared_rules = st.builds(
+    lambda rule, unit, a: rule | {"unit": unit, "a": a},
+    rules,
+    units,
+    st.sampled_from([1, 2, 14, 90]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    stories(),
+    st.sampled_from("tu"),
+    declared_rules,
+    st.sampled_from([-2, -1, 0, 1, 2, 6, 7, 14, 27, 28, 89, 90]),
+)
+def test_prefix_sums_of_day_buckets_answer_as_the_facts_do_at_the_end_of_the_day(story, tenant, rule, later):
+    declared = declare({"tenants": TENANTS, "adoption": rule})
+    replayed = replay(event_lines(story.events), declared)
+    day = story.days[0] + timedelta(days=later)
+    at = ms(midnight(day + timedelta(days=1), tenant)) - 1
+    cells = {}
+    if "usage" in replayed.partitions:
+        for key, amounts in replayed.partitions["usage"].ledger.buckets.items():
+            if key[:3] == (DAY, ADOPTION.name, tenant) and key[4] <= day_number(day):
+                merge(cells, amounts)
+    held = {name: cells.get(ADOPTION.cell(name), 0) for name in ADOPTION.counters}
+
+    def told(metric):
+        return answer(replayed.population, Question(metric, None, {"tenant": tenant}, None, at), declared)
+
+    assert told("adoption") == adoption.adoption(held["adopted"], held["eligible"])
+    for metric in ("active_1d", "active_7d", "active_28d"):
+        assert told(metric).value == held[metric], metric
+    assert told("stickiness") == adoption.stickiness(held["active_days"], held["active_28d"])
+    assert told("time_to_value_censored") == adoption.time_to_value_censored(held["reached"], held["cohort"])
+    assert told("time_to_value_mean") == mean_seconds(held["reached_ms"], held["reached"])
+    assert told("activation") == adoption.activation(held["activated"], held["judged"])
 
 
 def state_of(said):
