@@ -9,9 +9,10 @@ from pydantic import SecretStr
 
 from pipeline.board.snapshot import DIMENSIONS, Question
 from pipeline.local.stack import Stack
-from pipeline.metrics.buckets import DAY, FAMILIES, LEVEL, LIVE, dense, merge
+from pipeline.metrics.buckets import DAY, LEVEL, LIVE, dense, merge
 from pipeline.metrics.catalogue import definition_of, family_of, read_level, read_window
 from pipeline.metrics.definitions import declare
+from pipeline.metrics.families import FAMILIES
 from pipeline.metrics.windows import live_window
 from pipeline.settings import Settings
 from pipeline.sink.ask import select
