@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 from pipeline.metrics.buckets import LEVEL, LIVE
 from pipeline.metrics.catalogue import Definition
 from pipeline.metrics.families import (
+    ADOPTION,
     FAMILIES,
     FLOW,
     HEADCOUNT,
@@ -26,7 +27,9 @@ DIMENSIONS: Final[Dims] = ("tenant", "queue", "channel")
 TALLIES: Final = tuple(family.name for family in FAMILIES.values() if LIVE in family.grains)
 BY_REASON: Final = tuple(family.name for family in FAMILIES.values() if family.dims == ("reason",))
 """What stands aside: it belongs to a tenant alone."""
-STEPS: Final = tuple(family.name for family in (STAYING, FLOW, STANDING, STAGE_STEPS, HEADCOUNT, STAFF_STEPS))
+STEPS: Final = tuple(
+    family.name for family in (STAYING, FLOW, STANDING, STAGE_STEPS, HEADCOUNT, STAFF_STEPS, ADOPTION)
+)
 """Step families: the number of a day is the sum of all day buckets up to it (architecture.md §3)."""
 LEVELS: Final = tuple(f.name for f in FAMILIES.values() if LEVEL in f.grains and f.name not in BY_REASON)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from pipeline.board.places import Dims, Place, Question, dims_of
+from pipeline.metrics.adoption import Adoption
 from pipeline.metrics.buckets import Cells, merge
 from pipeline.metrics.families import STANDING
 from pipeline.metrics.metric import Definition, Metric
@@ -15,6 +16,8 @@ from pipeline.metrics.metric import Definition, Metric
 Series: TypeAlias = tuple[str | None, Dims, Place]
 """Window, dimensions and their values."""
 WINDOW_SHOWN: Final = {"1d": "today"}
+_DECLARED: Final = {"recognition", *Adoption._fields}
+"""Parameters that the cells are made with."""
 _KEPT_APART: Final = ("window", "currency")
 ANY_CURRENCY: Final = ""
 """STANDING's row of accounts active in any currency, and of all seats."""
@@ -22,9 +25,9 @@ ANY_CURRENCY: Final = ""
 
 def is_kept_live(definition: Definition) -> bool:
     """Whether the cells of one day answer a definition: `daily_sum` asks for every day of the window, and
-    another recognition for the facts.
+    another recognition, unit or core for the facts.
     """
-    return definition["name"] != "daily_sum" and "recognition" not in definition
+    return definition["name"] != "daily_sum" and not _DECLARED & definition.keys()
 
 
 def step_parts(

@@ -1,6 +1,6 @@
-"""Which series Prometheus gets of revenue and staying: names, labels, and how each is read.
+"""Which series Prometheus gets of revenue, staying and adoption: names, labels, and how each is read.
 
-Source: metrics.md §6 and §9. A ratio stands beside its counts; absent is no series, never 0.
+Source: metrics.md §5, §6 and §9. A ratio stands beside its counts; absent is no series, never 0.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from pipeline.board.steps import ANY_CURRENCY, WINDOW_SHOWN
 from pipeline.metrics.buckets import Cells
 from pipeline.metrics.catalogue import METRICS, definition_of, read_window
 from pipeline.metrics.definitions import Definitions
-from pipeline.metrics.families import FLOW, STANDING, STAYING
+from pipeline.metrics.families import ADOPTION, FLOW, STANDING, STAYING
 
 Told: TypeAlias = Iterator[tuple[list[str], float]]
 Read: TypeAlias = Callable[[Cells, Definitions], Iterator[tuple[list[str], float | None]]]
@@ -74,6 +74,26 @@ def _standing(name: str, metric_name: str, *more: str) -> SuccessExport:
     )
 
 
+def _of_usage(name: str, metric_name: str, field: str = "value", text: str = "") -> SuccessExport:
+    metric = METRICS[metric_name]
+    definition = definition_of(metric, None)
+
+    def read(cells: Cells, definitions: Definitions) -> Iterator[tuple[list[str], float | None]]:
+        yield [], getattr(read_window(metric, cells, definition, definitions), field)
+
+    return SuccessExport(name, text or metric.help, ADOPTION.name, ("tenant",), read)
+
+
+def _interval(name: str, metric_name: str) -> tuple[SuccessExport, ...]:
+    """A share with its interval and what it is a share of."""
+    return (
+        _of_usage(f"{name}_ratio", metric_name),
+        _of_usage(f"{name}_ratio_low", metric_name, "low", f"Lower end of the interval of {name}_ratio."),
+        _of_usage(f"{name}_ratio_high", metric_name, "high", f"Upper end of the interval of {name}_ratio."),
+        _of_usage(f"{name}_units", metric_name, "n", f"Units that {name}_ratio is a share of."),
+    )
+
+
 SUCCESS: Final = (
     _churn("success_churn_ratio", METRICS["churn"].help, "value"),
     _churn("success_churn_ratio_low", "Lower end of the interval of success_churn_ratio.", "low"),
@@ -113,4 +133,11 @@ SUCCESS: Final = (
     _standing("success_arr_minor", "arr", "currency"),
     _standing("success_active_accounts", "active_accounts"),
     _standing("success_seats", "seats"),
+    *_interval("success_adoption", "adoption"),
+    *_interval("success_activation", "activation"),
+    *_interval("success_time_to_value_censored", "time_to_value_censored"),
+    *(_of_usage(f"success_active_{days}d", f"active_{days}d") for days in (1, 7, 28)),
+    _of_usage("success_stickiness_ratio", "stickiness"),
+    _of_usage("success_time_to_value_seconds", "time_to_value_mean"),
+    _of_usage("success_time_to_value_reached", "time_to_value_mean", "n", "Units behind the mean."),
 )
