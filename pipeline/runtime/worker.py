@@ -223,6 +223,8 @@ def _new_app(settings: Settings, connection: Connection, ownership: Ownership, f
         broker_max_poll_records=None,
         consumer_max_fetch_size=MAX_FETCH_BYTES,
         consumer_auto_offset_reset="earliest",
+        # A young topic, or a partition added to it, is noticed this soon.
+        consumer_metadata_max_age_ms=10_000,
         stream_buffer_maxsize=STREAM_BUFFER_BATCHES,
         stream_wait_empty=True,
         table_standby_replicas=0,

@@ -29,6 +29,10 @@ log = structlog.get_logger("pulse.sink")
 
 MAX_POLL_RECORDS: Final = 5000
 MAX_POLL_INTERVAL_MS: Final = 300_000
+METADATA_AGE_MS: Final = 10_000
+"""A leader that joins before it knows the partitions of a young topic assigns none of them; it learns of
+them this much later, by default after five minutes.
+"""
 CALL_MS: Final = 15_000
 COMMIT_MS: Final = 10_000
 CLOSE_MS: Final = 5_000
@@ -45,6 +49,7 @@ class KafkaLog(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python 
             session_timeout_ms=int(times.session_timeout_seconds * 1000),
             heartbeat_interval_ms=int(times.heartbeat_interval_seconds * 1000),
             max_poll_records=MAX_POLL_RECORDS,
+            metadata_max_age_ms=METADATA_AGE_MS,
             max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
         )
         self._held: set[Place] = set()
