@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from pipeline.board.snapshot import DIMENSIONS, Question
+from pipeline.board.places import Question
 from pipeline.local.stack import Stack
 from pipeline.metrics.buckets import DAY, LEVEL, LIVE, dense, merge
 from pipeline.metrics.catalogue import definition_of, family_of, read_level, read_window
@@ -59,22 +59,22 @@ def _assert_gauges(stack: Stack, truth: Mapping[int, Partition]) -> None:
     snapshot = stack.board.publisher.latest
     span = live_window("1h", snapshot.now)
     compared = 0
-    for row in snapshot.rows(Question(by=DIMENSIONS)):
-        tenant, queue, channel = row.place
+    for row in snapshot.rows(Question()):
+        tenant, *dims = row.place
         definition = definition_of(row.metric, row.definition)
-        if row.metric.is_level and queue is not None:
+        if row.metric.families == ("waiting",):
             levels = [
                 level.value()
                 for whole in truth.values()
-                if (level := whole.ledger.levels.get((row.metric.families[0], tenant, (queue, channel))))
+                if (level := whole.ledger.levels.get(("waiting", tenant, tuple(dims))))
             ]
             expected = read_level(row.metric, levels, snapshot.now, UNDECLARED)
-        elif row.window == "1h":
+        elif row.window == "1h" and row.metric.maturity is None:
             family = family_of(row.metric, definition)
             cells: dict[int, int] = {}
             for whole in truth.values():
                 for (*series, start), found in whole.ledger.buckets.items():
-                    wanted = series == [LIVE, family, tenant, (queue, channel)]
+                    wanted = series == [LIVE, family, tenant, tuple(dims)]
                     if wanted and span.start <= start < span.end:
                         merge(cells, found)
             expected = read_window(row.metric, cells, definition, UNDECLARED)
