@@ -89,7 +89,7 @@ def standing(told: list[dict[str, Any]]) -> list[Fact]:
             by_name[name] = event
     return [
         Fact(
-            xxh3_64_intdigest(f"{source}\n{id_}"),
+            xxh3_64_intdigest(f"{len(source)} {source}{id_}"),
             event["type"].rpartition(".")[2],
             instant(event["time"]),
             {name: value for name, value in event["data"].items() if value is not None},

@@ -86,7 +86,13 @@ def standing(told: list[dict[str, Any]]) -> list[Fact]:
 def placed(name: tuple[str, str], event: dict[str, Any]) -> Fact:
     """At one instant: what is stated, starts, messages, solved."""
     what = event["type"].rpartition(".")[2]
-    fact = Fact(instant(event["time"]), 0, xxh3_64_intdigest(f"{name[0]}\n{name[1]}"), what, event["data"])
+    fact = Fact(
+        instant(event["time"]),
+        0,
+        xxh3_64_intdigest(f"{len(name[0])} {name[0]}{name[1]}"),
+        what,
+        event["data"],
+    )
     order = {"created": 0, "assigned": 1, "changed": 1, "message_added": 3}
     return fact._replace(place=4 if is_solving(fact) else order.get(what, 2))
 
