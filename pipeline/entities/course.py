@@ -11,8 +11,19 @@ from pipeline.entities.chain_metrics import around
 from pipeline.entities.contact import Chain, Leg
 from pipeline.entities.contact_metrics import handled, offered, outcome, waiting
 from pipeline.entities.stay import BOT_ANSWERED, INBOUND, NOT_HUMAN, VOICE, read_leg
-from pipeline.events.call import ANSWERED, CALLBACK, CHANNELS, ENDED, INITIATED, QUEUED, CallFact
+from pipeline.events.call import (
+    ANSWERED,
+    CALLBACK,
+    CALLBACK_REQUESTED,
+    CHANNELS,
+    ENDED,
+    INITIATED,
+    QUEUED,
+    CallFact,
+)
 from pipeline.metrics.buckets import Contribution, difference
+from pipeline.metrics.families import CALLBACK as CALLBACKS
+from pipeline.metrics.families import CUSTOMER
 
 Change: TypeAlias = tuple[tuple[Contribution, ...], tuple[Contribution, ...]]
 """Contributions to take out, and to put in."""
@@ -44,7 +55,13 @@ def is_spoken(chain: Chain, fact: CallFact) -> bool:
 def with_chain(chain: Chain, leg: Leg, fact: CallFact, change: Change) -> Change:
     """An ordinary step, and what it changes of the chain as a whole; an end after all changes nothing."""
     removed, added = change
-    if fact.kind == ENDED or (fact.kind >= QUEUED and len(chain.legs) == 1):
+    kind = fact.kind
+    if len(chain.legs) == 1:
+        if kind >= QUEUED:
+            return change
+        if removed:
+            return removed, (*added, *_alone(leg, fact, removed[0]))
+    elif kind == ENDED:
         return change
     whole = around(chain, leg, read_leg(leg), fact, removed)
     if whole is None:
@@ -53,11 +70,26 @@ def with_chain(chain: Chain, leg: Leg, fact: CallFact, change: Change) -> Change
     return (*removed, *former), (*added, *latter)
 
 
+def _alone(leg: Leg, fact: CallFact, waited: Contribution) -> tuple[Contribution, ...]:
+    """The only leg of a chain leaves its queue, in which it `waited`, and nobody has spoken before."""
+    _, dims, enqueued_at, _ = waited
+    if not leg.is_first:
+        return ()
+    if fact.kind == CALLBACK_REQUESTED:
+        return ((CALLBACKS.name, dims, fact.at, (0, 1)),)
+    if fact.kind != ANSWERED or fact.detail >= NOT_HUMAN:
+        return ()
+    wait = (fact.at if fact.instant is None else fact.instant) - enqueued_at
+    return ((CUSTOMER.name, (*dims, "direct"), fact.at, (0, 1, 1, wait) if wait else (0, 1)),)
+
+
 def _talked(leg: Leg, fact: CallFact) -> list[Contribution]:
     """The talk that an end after everything else ends; an end known already has ended it."""
-    for known in leg.facts:
-        if known.kind == ENDED and known is not fact:
-            return []
+    facts = leg.facts
+    if any(known.kind == ENDED and known is not fact for known in facts):
+        return []
+    if not any(known.kind == ANSWERED for known in facts):
+        return []
     stay = read_leg(leg)
     return [] if stay is None or stay.contradiction else handled(stay)
 
