@@ -42,7 +42,8 @@ def step(leg: Leg, fact: CallFact, bounds_ms: tuple[int, ...]) -> Change | None:
         return _queued(leg.facts, fact)
     if kind == ENDED:
         change = _after_all(leg.facts, fact)
-        return change and ((), tuple(_talked(leg, fact)))
+        talked = change and _talked(leg, fact)
+        return ((), tuple(talked)) if talked else change
     # A menu alone counts nothing.
     return NOTHING if kind == INITIATED and len(leg.facts) == 1 else None
 

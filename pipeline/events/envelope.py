@@ -45,6 +45,11 @@ def event_name(source: str, event_id: str) -> int:
     return xxh3_64_intdigest(f"{len(source)} {source}{event_id}") or 1
 
 
+def tenant_of(key: str) -> str:
+    """The tenant of an entity, whose key is `tenant|…` in every stream."""
+    return key.partition("|")[0]
+
+
 def word(text: str) -> str:
     """One shared object per repeated text (queues, agents): less memory, hashed once."""
     known = _words.get(text)

@@ -36,7 +36,6 @@ class SinkStatus(NamedTuple):
     positions: Mapping[Place, int] = {}
     written_rows: int = 0
     refused_rows: int = 0
-    skipped_slices: int = 0
     retries: Mapping[str, int] = {}
     batch_seconds: float = 0.0
     batch_rows: int = 0

@@ -28,6 +28,7 @@ from pipeline.events.call import (
     CallEvent,
     CallFact,
 )
+from pipeline.events.envelope import tenant_of
 from pipeline.metrics.buckets import Contribution, difference
 from pipeline.state.ledger import Ledger
 from pipeline.state.retention import Horizons, due_at, due_of, stale_at
@@ -222,7 +223,7 @@ class Contacts:
         before = contributions(chain, self._bounds_ms)
         for leg in open_legs:
             leg.is_stale = True
-        self._post(_tenant(key), before, contributions(chain, self._bounds_ms), "late", now, now)
+        self._post(tenant_of(key), before, contributions(chain, self._bounds_ms), "late", now, now)
         self.changed.add(key)
         return True
 
@@ -234,7 +235,7 @@ class Contacts:
         """Leave memory: what is counted stays counted, what is a level goes."""
         if any(stay is not None and (stay.contradiction or not stay.outcome) for stay in stays):
             parts = contributions(chain, self._bounds_ms)
-            self._ledger.post_levels(_tenant(key), parts, -1, watermark)
+            self._ledger.post_levels(tenant_of(key), parts, -1, watermark)
         del self.chains[key]
         if key in self.changed:
             self.parted.append((key, chain))
@@ -244,17 +245,13 @@ class Contacts:
         """After loading chains from the state log: levels and alarms follow from them."""
         for key, chain in self.chains.items():
             parts = contributions(chain, self._bounds_ms)
-            self._ledger.post_levels(_tenant(key), parts, 1, watermark)
+            self._ledger.post_levels(tenant_of(key), parts, 1, watermark)
             self._ring_at(min(due_at(chain, self._horizons), watermark + self._look_ms), key)
         self._ledger.changed.clear()
 
 
 def _read(chain: Chain) -> list[Stay | None]:
     return [read_leg(leg) for leg in chain.legs]
-
-
-def _tenant(key: str) -> str:
-    return key.partition("|")[0]
 
 
 def _cause(event: CallEvent) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pipeline.entities.factset import FactSet, is_known, merge
 from pipeline.events.decoding import DELETED
+from pipeline.events.envelope import tenant_of
 from pipeline.metrics.buckets import LEVEL, Contribution, difference
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import FAMILIES
@@ -55,14 +56,14 @@ class Tallied:
         if entity is None:
             is_late = at <= watermark - self._tally.late_ms
             if is_late and event.fact.kind != DELETED:
-                self._ledger.post_late(_tenant(key), self._tally.stream, at, 0)
+                self._ledger.post_late(tenant_of(key), self._tally.stream, at, 0)
                 return LATE
             entity = self.by_key[key] = FactSet([], [])
             if is_late:
                 # A tombstone all the same, or the sink would not erase; what was counted stays. It dates
                 # from the watermark, or it would leave at once and let what is sent again count.
                 entity.touched_at = watermark
-                self._ledger.post_late(_tenant(key), self._tally.stream, at, 1)
+                self._ledger.post_late(tenant_of(key), self._tally.stream, at, 1)
         elif is_known(entity, event):
             return DUPLICATE
         self.changed.add(key)
@@ -72,7 +73,7 @@ class Tallied:
         after = self._count(key, entity, since)
         removed, added = difference(before, after)
         cause = "deleted" if event.fact.kind == DELETED else "corrected" if event.voids else ""
-        tenant = _tenant(key)
+        tenant = tenant_of(key)
         if self._ledger.post(tenant, removed, added, cause, watermark):
             self._ledger.post_late(tenant, self._tally.stream, at, 1)
         self._set_alarm(key, entity)
@@ -80,7 +81,7 @@ class Tallied:
 
     def _count(self, key: str, entity: FactSet[Any], since: int | None = None) -> list[Contribution]:
         more = () if since is None else (since,)
-        return self._tally.contributions(entity, self._definitions, _tenant(key), *more)
+        return self._tally.contributions(entity, self._definitions, tenant_of(key), *more)
 
     def _set_alarm(self, key: str, entity: FactSet[Any]) -> None:
         due = self._tally.due_at(entity) if self._tally.due_at else None
@@ -104,7 +105,7 @@ class Tallied:
     def _leave(self, key: str, entity: FactSet[Any], watermark: int) -> None:
         """What is counted stays counted, what is a level goes."""
         parts = self._count(key, entity)
-        self._ledger.post_levels(_tenant(key), parts, -1, watermark)
+        self._ledger.post_levels(tenant_of(key), parts, -1, watermark)
         del self.by_key[key]
         if key in self.changed:
             self.parted.append((key, entity))
@@ -114,10 +115,6 @@ class Tallied:
         """After loading entities from the state log: levels and alarms follow from them."""
         for key, entity in self.by_key.items():
             if self._has_levels:
-                self._ledger.post_levels(_tenant(key), self._count(key, entity), 1, watermark)
+                self._ledger.post_levels(tenant_of(key), self._count(key, entity), 1, watermark)
             self._set_alarm(key, entity)
         self._ledger.changed.clear()
-
-
-def _tenant(key: str) -> str:
-    return key.partition("|")[0]
