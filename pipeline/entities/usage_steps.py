@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pipeline.entities.usage import Account, Unit, units
 from pipeline.entities.usage_metrics import time_to_value, was_activated
 from pipeline.events.decoding import FactEvent
+from pipeline.events.envelope import tenant_of
 from pipeline.events.usage import FEATURE_USED, INVITED, LINKED, SIGNED_UP, UsageFact
 from pipeline.metrics.adoption import COHORT_DAYS, STICKY_DAYS, USER, Adoption
 from pipeline.metrics.buckets import Contribution
@@ -76,7 +77,7 @@ def changes_since(definitions: Definitions, account: Account, event: FactEvent) 
 
 
 def _is_used_that_day(definitions: Definitions, account: Account, key: str, fact: UsageFact) -> bool:
-    zone = definitions.zone(key.partition("|")[0])
+    zone = definitions.zone(tenant_of(key))
     day = _day(fact.at, zone)
     first, after = (bisect_left(account.facts, _midnight(edge, zone), key=_at) for edge in (day, day + 1))
     is_user = definitions.adoption.unit == USER

@@ -7,6 +7,7 @@ contributions. No bucket is involved, so a test can hold the buckets to this.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from pipeline.events.envelope import tenant_of
 from pipeline.metrics.buckets import Cells, Contribution, LevelValue, add
 from pipeline.metrics.catalogue import (
     Definition,
@@ -101,7 +102,7 @@ def _parts(
     wanted = [(index, question.dims[dim]) for index, dim in enumerate(dims) if dim in question.dims]
     kind = KINDS[FAMILIES[family].stream]
     for key, entity in population.get(kind.stream, {}).items():
-        tenant = key.partition("|")[0]
+        tenant = tenant_of(key)
         if question.dims.get("tenant", tenant) != tenant:
             continue
         seen = entity if question.at is None else kind.as_of(entity, question.at)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.entities import account_metrics, agent_metrics
 from pipeline.entities.factset import as_of
+from pipeline.events.envelope import tenant_of
 from pipeline.metrics import people
 from pipeline.metrics.buckets import Cells, Family, add
 from pipeline.metrics.catalogue import METRICS, DefinitionError, read_window
@@ -111,7 +112,7 @@ def _check_dims(question: Question) -> None:
 def _asked(entities: Mapping[str, Any], question: Question) -> Iterator[tuple[str, Any]]:
     """Entities of the tenant asked for, or of all, with their tenant."""
     for key, entity in entities.items():
-        tenant = key.partition("|")[0]
+        tenant = tenant_of(key)
         if question.dims.get("tenant", tenant) == tenant:
             yield tenant, entity
 

@@ -20,6 +20,7 @@ from pipeline.entities.subscription import (
     timelines,
 )
 from pipeline.entities.subscription_metrics import compare, standing_cells
+from pipeline.events.envelope import tenant_of
 from pipeline.events.subscription import OUT_OF_SCOPE, PAID, SERVICES_INVOICED, SubscriptionFact
 from pipeline.metrics import revenue
 from pipeline.metrics.buckets import Cells, add
@@ -58,9 +59,9 @@ class _Asked:
         self._declared = declared
         recognition = definition.get("recognition", declared.recognition)
         self.seen = [
-            _Seen(key.partition("|")[0], account, lines, standings(lines.values(), self._passes))
+            _Seen(tenant_of(key), account, lines, standings(lines.values(), self._passes))
             for key, account in entities.items()
-            if question.dims.get("tenant", key.partition("|")[0]) == key.partition("|")[0]
+            if question.dims.get("tenant", tenant_of(key)) == tenant_of(key)
             for lines in [timelines(account, recognition)]
         ]
 

@@ -12,6 +12,7 @@ from pipeline.entities import usage_metrics
 from pipeline.entities.factset import as_of
 from pipeline.entities.usage import Unit, units
 from pipeline.entities.usage_metrics import Moment
+from pipeline.events.envelope import tenant_of
 from pipeline.events.usage import FEATURE_USED, INVITED, REFERRAL, USER, UsageFact
 from pipeline.metrics import adoption
 from pipeline.metrics.adoption import STICKY_DAYS
@@ -132,7 +133,7 @@ def _check_dims(question: Question) -> None:
 
 def _asked(entities: Entities, question: Question) -> Iterator[tuple[str, Any]]:
     for key, entity in entities.items():
-        tenant = key.partition("|")[0]
+        tenant = tenant_of(key)
         if question.dims.get("tenant", tenant) == tenant:
             yield tenant, entity
 
