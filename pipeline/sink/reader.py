@@ -91,9 +91,20 @@ class KafkaLog(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python 
             if not getattr(error, "retriable", False):
                 raise LineStoppedError(f"reading Kafka: {type(error).__name__}: {error}") from error
             log.warning("PollFailed", error=repr(error))
+        self._stay_in_the_group()
         gone, self._gone = self._gone, set()
         self._place_new()
         return Polled(records, gone)
+
+    def _stay_in_the_group(self) -> None:
+        """Go on with a rejoin that the time of one poll did not suffice for.
+
+        kafka-python 3.0.12 forgets one that new partitions began (Java's client did until KAFKA-9815): the
+        member then stays without partitions and without heartbeats for good.
+        """
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - held by tests/sink/test_reader.py
+        if coordinator.rejoining:
+            coordinator.request_rejoin()
 
     def _place_new(self) -> None:
         for place in sorted(self._new):
