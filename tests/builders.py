@@ -74,8 +74,8 @@ def event(what: str, at: float = 0, *, contact: str = "c", **more: Any) -> dict[
     return {**envelope, "data": data}
 
 
-def raw(said: dict[str, Any]) -> bytes:
-    return json.dumps(said).encode()
+def raw(said: dict[str, Any] | bytes) -> bytes:
+    return said if isinstance(said, bytes) else json.dumps(said).encode()
 
 
 def call(what: str, at: float = 0, **more: Any) -> CallEvent:
@@ -91,7 +91,9 @@ def decoded(said: dict[str, Any]) -> CallEvent:
     return found
 
 
-def records(events: Iterable[dict[str, Any]], first: int = 0, timestamp: int | None = None) -> list[Record]:
+def records(
+    events: Iterable[dict[str, Any] | bytes], first: int = 0, timestamp: int | None = None
+) -> list[Record]:
     return [Record(offset, raw(said), timestamp) for offset, said in enumerate(events, first)]
 
 

@@ -82,7 +82,7 @@ class _Typed(msgspec.Struct):
 _type_of = msgspec.json.Decoder(_Typed).decode
 
 
-def _stream_of(line: bytes) -> str:
+def stream_of(line: bytes) -> str:
     """The stream a line belongs to; `call` judges what belongs to none."""
     try:
         parts = _type_of(line).type.split(".")
@@ -95,7 +95,7 @@ def replay(lines: Sequence[bytes], definitions: Definitions) -> Replay:
     """Run values through decode, entities and buckets; no horizons, no `future` check."""
     by_stream: dict[str, list[Line]] = {}
     for offset, value in enumerate(lines):
-        by_stream.setdefault(_stream_of(value), []).append(Line(offset, None, value))
+        by_stream.setdefault(stream_of(value), []).append(Line(offset, None, value))
     partitions = {
         stream: Partition(definitions, NO_HORIZONS, stream=stream, check_future=False) for stream in by_stream
     }

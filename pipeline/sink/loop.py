@@ -19,7 +19,15 @@ from pipeline.sink.clickhouse import STORE_ERRORS, MissingTableError, Remedy, St
 from pipeline.sink.flow import Clock, Flow, Limits
 from pipeline.sink.letters import SinkLetters
 from pipeline.sink.reader import KafkaLog
-from pipeline.sink.rows import Record, Rows, dead_letter_rows, source_rows, state_rows, v_format, vectors_of
+from pipeline.sink.rows import (
+    Record,
+    Rows,
+    dead_letter_rows,
+    declaration,
+    source_rows,
+    state_rows,
+    vectors_of,
+)
 from pipeline.sink.status import Place, SinkStatus, State, StatusBoard
 from pipeline.sink.tables import DEFINITIONS
 from pipeline.sink.writer import LineStoppedError
@@ -130,12 +138,9 @@ class Sink:
         return store
 
     def _declare(self, store: Store) -> None:
-        """Tell readers which bounds and which `stuck_after` are behind the numbers."""
-        definitions = self._definitions
-        format_ = vectors_of(definitions).format
+        """Tell readers what is declared behind the numbers."""
         now_ms = int(datetime.now(UTC).timestamp() * 1000)
-        bounds = list(definitions.bounds_ms)
-        store.insert(DEFINITIONS, [(v_format(format_), format_, bounds, definitions.stuck_after_ms, now_ms)])
+        store.insert(DEFINITIONS, [declaration(self._definitions, now_ms)])
 
     def _connect(self, name: str, connect: Callable[[], Store]) -> Store | None:
         """Try until it answers; None when told to stop meanwhile. Raises LineStoppedError."""

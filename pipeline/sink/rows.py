@@ -95,6 +95,12 @@ def vectors_of(definitions: Definitions) -> Vectors:
     return Vectors(state_format(definitions.state_fingerprint), len(definitions.bounds_ms))
 
 
+def declaration(definitions: Definitions, declared_at: int) -> Row:
+    """What readers must know of the definitions behind the numbers; `declared_at` in ms."""
+    format_ = vectors_of(definitions).format
+    return v_format(format_), format_, list(definitions.bounds_ms), definitions.stuck_after_ms, declared_at
+
+
 def v_format(format_: str) -> int:
     """A format's text as the small number stored beside each vector."""
     return crc32(format_.encode()) & 0xFFFF

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.metrics.definitions import declare
 from pipeline.metrics.families import COHORT, LEAVE
-from pipeline.sink.rows import v_format, vectors_of
+from pipeline.sink.rows import declaration
 from pipeline.sink.tables import DEFINITIONS
 from tests import oracle
 from tests.builders import DAY, UNDECLARED, event, iso, ms
@@ -23,9 +23,7 @@ DAY_VIEWS = (
 
 
 def declare_to(store, definitions=UNDECLARED):
-    format_ = vectors_of(definitions).format
-    row = (v_format(format_), format_, list(definitions.bounds_ms), definitions.stuck_after_ms, 1)
-    store.insert(DEFINITIONS, [row])
+    store.insert(DEFINITIONS, [declaration(definitions, 1)])
 
 
 @pytest.fixture

@@ -3,10 +3,15 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from pipeline.events.rejects import Rejected
 from pipeline.metrics.definitions import Definitions
-from pipeline.sink.rows import Rows, state_rows, vectors_of
+from pipeline.replay.cases import stream_of
+from pipeline.runtime.opening import Source
+from pipeline.runtime.transactions import dead_letter_record
+from pipeline.sink.rows import Rows, dead_letter_rows, source_rows, state_rows, vectors_of
 from pipeline.state.codec import Header, state_format, write_header
-from pipeline.state.partition import Partition
+from pipeline.state.kinds import KINDS
+from pipeline.state.partition import DeadLetter, Partition
 from pipeline.state.retention import NO_HORIZONS
 from pipeline.state.snapshot import Snapshot
 from tests.builders import UNDECLARED, raw, records
@@ -24,7 +29,7 @@ class LogRecord(NamedTuple):
 
 
 def log_of(
-    commits: Iterable[list[dict[str, Any]]],
+    commits: Iterable[list[dict[str, Any] | bytes]],
     *,
     epoch: int = 1,
     number: int = 0,
@@ -81,8 +86,36 @@ def rows_of(
 
 
 def source_record(
-    said: dict[str, Any] | bytes, offset: int = 0, timestamp: int = 1_800_000_000_000
+    said: dict[str, Any] | bytes,
+    offset: int = 0,
+    timestamp: int = 1_800_000_000_000,
+    stream: str = "call",
 ) -> LogRecord:
     """One event as the sink fetches it."""
-    value = said if isinstance(said, bytes) else raw(said)
-    return LogRecord("pulse.call", 0, offset, timestamp, value, [])
+    return LogRecord(f"pulse.{stream}", 0, offset, timestamp, raw(said), [])
+
+
+def rows_of_streams(commits: Iterable[list[dict[str, Any] | bytes]], definitions: Definitions) -> Rows:
+    """Everything the sink writes of events of several streams: state, events as they came, dead letters."""
+    by_stream: dict[str, list[list[dict[str, Any] | bytes]]] = {}
+    for commit in commits:
+        for stream in {stream_of(raw(said)) for said in commit}:
+            told = [said for said in commit if stream_of(raw(said)) == stream]
+            by_stream.setdefault(stream, []).append(told)
+    rows: Rows = []
+    for stream, told in sorted(by_stream.items()):
+        rows += rows_of(log_of(told, stream=stream, definitions=definitions), definitions=definitions)
+        said = [each for commit in told for each in commit]
+        for record in (source_record(each, offset, stream=stream) for offset, each in enumerate(said)):
+            rows += source_rows(record, stream) + _letters(record, stream)
+    return rows
+
+
+def _letters(record: LogRecord, stream: str) -> Rows:
+    judged = KINDS[stream].decode(record.value, None)
+    if not isinstance(judged, Rejected):
+        return []
+    source = Source(stream, record.topic, "", "pulse.dlq", "", "", "test", record.partition)
+    letter = DeadLetter(record.offset, record.timestamp, record.value or b"", judged)
+    value, headers = dead_letter_record(source, letter)
+    return dead_letter_rows(record._replace(topic="pulse.dlq", value=value, headers=headers))
