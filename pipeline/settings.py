@@ -174,6 +174,13 @@ class Board(Section):
     render_seconds: Seconds = Field(0.5, description="changed numbers are rendered at most this often")
 
 
+class Heartbeat(Section):
+    """An event of our own through every source partition, to the board and to ClickHouse."""
+
+    enabled: bool = Field(True, description="boards send one into each source partition")
+    seconds: Seconds = Field(5.0, description="this often; a sink looks twice as often what came through")
+
+
 class Sink(Section):
     url: SinkUrl = Field(
         SinkUrl("chdb://.pulse/clickhouse"),
@@ -256,6 +263,7 @@ class Settings(BaseSettings):
     kafka: Kafka = Kafka()
     worker: Worker = Worker()
     board: Board = Board()
+    heartbeat: Heartbeat = Heartbeat()
     sink: Sink = Sink()
     horizons: Horizons = Horizons()
     log: Log = Log()

@@ -27,6 +27,7 @@ from pipeline.metrics.families import LATE
 _log = structlog.get_logger(__name__)
 
 SOURCE_LABELS: Final = ("stream", "partition")
+HEARTBEAT_VISIBLE: Final = "pulse_heartbeat_visible_timestamp_seconds"
 Build: TypeAlias = Callable[[Snapshot], Metric]
 
 
@@ -104,6 +105,16 @@ def _by_source(name: str, text: str, read: Callable[[Freshness], float | None], 
     return family
 
 
+def _heartbeats(snapshot: Snapshot) -> Metric:
+    text = "When the newest heartbeat was sent that has come through to the numbers shown."
+    family = GaugeMetricFamily(HEARTBEAT_VISIBLE, text, labels=["topic", "partition"])
+    for each in snapshot.freshness:
+        if each.heartbeat_at > 0:
+            place = [each.source.source_topic, str(each.source.partition)]
+            family.add_metric(place, each.heartbeat_at / 1000)
+    return family
+
+
 def _instant(at: int) -> float | None:
     return at / 1000 if at > 0 else None
 
@@ -169,6 +180,7 @@ FAMILIES: Final[dict[str, Build]] = {
         "contributions",
     ),
     **{name: partial(_by_source, name, text, read) for name, text, read in BY_SOURCE},
+    HEARTBEAT_VISIBLE: _heartbeats,
     "pulse_definitions_info": _definitions,
     "pulse_snapshot_timestamp_seconds": _made_at,
 }

@@ -10,6 +10,7 @@ from pipeline.board.places import STEPS
 from pipeline.board.sums import LONGEST_MS, Sums, difference, negative, running_end
 from pipeline.metrics.buckets import DAY, LIVE, BucketKey, Cells, LevelValue
 from pipeline.metrics.definitions import Definitions
+from pipeline.metrics.families import HEARTBEAT
 from pipeline.metrics.windows import DAY_MS
 from pipeline.state.codec import BUCKETS, Header, StateLogError, decode_buckets, state_format
 
@@ -32,6 +33,10 @@ class Source(NamedTuple):
     topic: str
     partition: int
 
+    @property
+    def source_topic(self) -> str:
+        return self.topic.removesuffix(".state")
+
 
 class LogRecord(NamedTuple):
     """A state-log record as read. `appended_at`: Kafka's append time, ms."""
@@ -46,7 +51,8 @@ class Position:
     """What is known of one source: where it stands, and the values it last told.
 
     `position` is the next log offset; -1 in the others means that no commit was seen yet.
-    `moved_at` is when the log last told of a higher `next_offset`, by append time.
+    `moved_at` is when the log last told of a higher watermark, by append time; `heartbeat_at` when the
+    newest heartbeat in it was sent.
     """
 
     def __init__(self) -> None:
@@ -55,6 +61,7 @@ class Position:
         self.watermark = -1
         self.committed_at = -1
         self.moved_at = -1
+        self.heartbeat_at = -1
         self.is_caught_up = False
         self.refused = ""
         self.pending: list[bytes] = []
@@ -112,7 +119,7 @@ class Fold:
         place.pending.clear()
         for key, _, value in changes:
             self._overwrite(source, place, key, value)
-        if record.header.next_offset > place.next_offset:
+        if record.header.watermark > place.watermark:
             place.moved_at = record.appended_at
         place.next_offset = record.header.next_offset
         place.watermark = record.header.watermark
@@ -127,6 +134,8 @@ class Fold:
         grain, family, tenant, dims, start = key
         if isinstance(value, LevelValue):
             self.levels.setdefault((family, tenant, dims), {})[source] = value
+        elif family == HEARTBEAT.name:
+            place.heartbeat_at = value.get(HEARTBEAT.cell("at_ms"), -1)
         elif self._is_kept(family, grain, start):
             delta = difference(value, place.values.get(key, {}))
             place.values[key] = value

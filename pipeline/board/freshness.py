@@ -10,7 +10,8 @@ IDLE_AFTER_MS: Final = 60_000
 class Freshness(NamedTuple):
     """Where one source stands; instants in ms, -1 = no commit seen.
 
-    Idle: commits come, but since a minute none with new events, so its watermark says nothing.
+    Idle: commits come, but since a minute none with newer events, so its watermark says nothing.
+    `heartbeat_at`: when the newest heartbeat in the numbers was sent.
     """
 
     source: Source
@@ -21,6 +22,7 @@ class Freshness(NamedTuple):
     is_idle: bool
     is_caught_up: bool
     refused: str
+    heartbeat_at: int = -1
 
     def age_ms(self, now: int) -> int | None:
         """Since the last commit was appended; None when there was none."""
@@ -38,4 +40,5 @@ def freshness_of(source: Source, place: Position, now: int) -> Freshness:
         now - place.moved_at > IDLE_AFTER_MS,
         place.is_caught_up,
         place.refused,
+        place.heartbeat_at,
     )

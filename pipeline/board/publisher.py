@@ -89,10 +89,12 @@ class Publisher:
         return (BUCKET_MS - self.now_ms() % BUCKET_MS) / 1000 + 0.01
 
     def _observe(self) -> None:
-        """What was committed while the board caught up is old news and says nothing of latency."""
+        """What was committed while the board caught up is old news and says nothing of latency; nor does
+        a commit without newer events.
+        """
         for each in self.latest.freshness:
             last = self._seen.get(each.source)
-            if each.is_caught_up and last is not None and each.next_offset > last:
+            if each.is_caught_up and last is not None and each.watermark > last:
                 self._latency.observe(max(0, self.latest.now - each.watermark) / 1000)
             if each.is_caught_up:
-                self._seen[each.source] = each.next_offset
+                self._seen[each.source] = each.watermark

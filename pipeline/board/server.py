@@ -19,6 +19,7 @@ from pipeline.board.answers import QuestionError, api_answer, page_answer, quest
 from pipeline.board.fold import Fold
 from pipeline.board.health import Heartbeat, data_faults
 from pipeline.board.lag import Lag
+from pipeline.board.pacemaker import Pacemaker
 from pipeline.board.publisher import Publisher
 from pipeline.board.reader import Reader
 from pipeline.kafka.clients import Clients
@@ -83,11 +84,19 @@ class Board:
         self._answers_sql = answers_sql
         self._reader: Reader | None = None
         self._lag: Lag | None = None
+        self._pacemaker: Pacemaker | None = None
+        heartbeat = settings.heartbeat
+        telemetry.gauge(
+            "heartbeat_interval_seconds",
+            "How often a heartbeat is sent into each source partition; 0 = never.",
+        ).set(heartbeat.seconds if heartbeat.enabled else 0)
         if reads_log:
             clients = Clients(settings.kafka)
             topics = declared_topics(settings.kafka.topic_prefix, settings.streams)
             self._reader = Reader(clients, topics, self.fold, self.publisher.changed)
             self._lag = Lag(clients, topics, self.fold, telemetry)
+            if heartbeat.enabled:
+                self._pacemaker = Pacemaker(clients, lambda: self.fold.positions, now_ms, heartbeat.seconds)
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._runner: web.AppRunner | None = None
@@ -111,6 +120,8 @@ class Board:
         if self._reader is not None and self._lag is not None:
             self._spawn("reading the state logs", self._reader.run())
             self._spawn("measuring lag", self._lag.run())
+        if self._pacemaker is not None:
+            self._spawn("sending heartbeats", self._pacemaker.run())
         _log.info("board_started", url=self.url)
 
     async def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""The `call` stream: bytes → CallEvent | Ignored | Rejected, total on any bytes.
+"""The `call` stream: bytes → CallEvent | Heartbeat | Ignored | Rejected, total on any bytes.
 
 Source: events.md §3 `call`. The fields of an event that Pulse keeps become one CallFact;
 everything else of the event lives on in `raw_events` only.
@@ -19,6 +19,7 @@ from pipeline.events.envelope import (
     tenant_word,
     word,
 )
+from pipeline.events.heartbeat import Heartbeat
 from pipeline.events.instants import BadTimeError, instant_ms, instant_text
 from pipeline.events.rejects import FUTURE_MS, MAX_EVENT_BYTES, Ignored, Reason, Rejected
 
@@ -116,7 +117,7 @@ _outcome: Final = {name: code for code, name in enumerate(OUTCOMES) if code}
 _ender: Final[dict[str | None, int]] = {None: 0, **{name: code for code, name in enumerate(ENDERS) if code}}
 
 
-def decode(raw: bytes | None, appended_ms: int | None = None) -> CallEvent | Ignored | Rejected:
+def decode(raw: bytes | None, appended_ms: int | None = None) -> CallEvent | Heartbeat | Ignored | Rejected:
     """Judge one record value. `appended_ms` is Kafka's append time; None skips `future`."""
     if raw is None:
         return Rejected(Reason.NOT_JSON, "the record has no value")
@@ -142,7 +143,7 @@ _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _REFUSALS: Final = (BadTimeError, RefusedError, *_UNREADABLE)
 
 
-def _judge_exactly(raw: bytes) -> CallEvent | Ignored | Rejected:
+def _judge_exactly(raw: bytes) -> CallEvent | Heartbeat | Ignored | Rejected:
     """What the fast reader refused may yet be an event, for instance with a strange unknown field."""
     try:
         message = read_exactly(raw)

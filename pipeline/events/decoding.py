@@ -15,6 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from pipeline.events.envelope import Envelope, envelope_fault, event_name, refusal, tenant_word
+from pipeline.events.heartbeat import WHAT as HEARTBEAT
+from pipeline.events.heartbeat import Heartbeat, heartbeat_of
 from pipeline.events.instants import BadTimeError, instant_ms
 from pipeline.events.rejects import FUTURE_MS, MAX_EVENT_BYTES, Ignored, Reason, Rejected
 
@@ -83,7 +85,9 @@ class Decoder:
         self._shapes = {_message(self.prefix + what, shape.data): shape for what, shape in shapes.items()}
         self._parse: Any = msgspec.json.Decoder(reduce(or_, self._shapes)).decode
 
-    def __call__(self, raw: bytes | None, appended_ms: int | None = None) -> FactEvent | Ignored | Rejected:
+    def __call__(
+        self, raw: bytes | None, appended_ms: int | None = None
+    ) -> FactEvent | Heartbeat | Ignored | Rejected:
         """Judge one record value. `appended_ms` is Kafka's append time; None skips `future`."""
         if raw is None:
             return Rejected(Reason.NOT_JSON, "the record has no value")
@@ -131,7 +135,7 @@ def _ahead(at: int, appended_ms: int | None) -> Rejected | None:
 
 def explain(
     raw: bytes, error: Exception | None, prefix: str, types: frozenset[str] | Mapping[str, int]
-) -> Ignored | Rejected:
+) -> Heartbeat | Ignored | Rejected:
     """Why the fast decoder refused: the envelope first, then the type, then the data."""
     parsed = envelope_fault(raw)
     if isinstance(parsed, Rejected):
@@ -139,6 +143,8 @@ def explain(
     name = parsed["type"]
     if not name.startswith(prefix):
         return Rejected(Reason.WRONG_STREAM, f"type {name[:60]!r} does not belong to {prefix}*")
+    if name == prefix + HEARTBEAT:
+        return heartbeat_of(parsed)
     if name not in types:
         return Ignored(name)
     return refusal(error) if error else Rejected(Reason.NOT_JSON, "not UTF-8")

@@ -83,6 +83,11 @@ TICKETS_QUARANTINE: Final = Family("tickets_quarantine", "ticket", ("reason",), 
 LATE: Final = Family("late", "call", ("stream",), ("events", "contributions"), grains=(DAY,))
 """What came behind a horizon and is not in the numbers, by the day it is dated."""
 
+HEARTBEAT: Final = Family("heartbeat", "call", (), ("at_ms",), grains=(DAY,))
+"""When the newest heartbeat of a source partition was sent. No tally: the board and the sink read the value
+per partition, and every stream has one. Always in the bucket of day 0, so that there is one of it.
+"""
+
 STAYING: Final = Family(
     "staying",
     "subscription",
@@ -167,7 +172,7 @@ FAMILIES: Final = {
     f.name: f
     for f in (
         LEAVE, COHORT, CUSTOMER, CALLBACK, HANDLE, WAITING, QUARANTINE, LATE, TICKETS, BACKLOG,
-        UNANSWERED, TICKETS_QUARANTINE,
+        UNANSWERED, TICKETS_QUARANTINE, HEARTBEAT,
         STAYING, FLOW, STANDING,
         SURVEY_ANSWERS, SURVEY_SENT, STAGE_STEPS, STAGE_MOVES, STAGE_STAYS, HEADCOUNT, STAFF_STEPS,
         ADOPTION, INVITATIONS,

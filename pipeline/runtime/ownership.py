@@ -229,7 +229,7 @@ class Ownership:
             if message.hole_accepted:
                 self._plumbing.holes.inc()
             poison = self.poison[message.tp]
-            poison.saw(applied, owned.state.next_offset)
+            poison.saw(applied)
             self._plumbing.poison(message.tp.topic, message.tp.partition, poison)
             if owned.must_commit_now:
                 await self._commit(owned)

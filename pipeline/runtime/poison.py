@@ -21,14 +21,19 @@ class Poison:
         self._consumed = 0
         self._rejected = 0
         self._run = 0
-        self._last_bad = -1
+        self._seen = 0
+        self._last_bad = 0
 
-    def saw(self, applied: Applied, next_offset: int) -> None:
-        """Take in one batch that ended at `next_offset`."""
+    def saw(self, applied: Applied) -> None:
+        """Take in one batch."""
+        if not applied.consumed:
+            return  # heartbeats alone
         for letter in applied.dead_letters:
-            self._run = self._run + 1 if letter.offset == self._last_bad + 1 else 1
-            self._last_bad = letter.offset
-        if self._last_bad != next_offset - 1:
+            number = self._seen + letter.number
+            self._run = self._run + 1 if number == self._last_bad + 1 else 1
+            self._last_bad = number
+        self._seen += applied.consumed
+        if self._last_bad != self._seen:
             self._run = 0
         rejected = len(applied.dead_letters)
         self._batches.append((applied.consumed, rejected))

@@ -23,6 +23,8 @@ from clickhouse_connect.driver.exceptions import (
 )
 from clickhouse_connect.driver.insert import InsertContext
 
+from pipeline.events.heartbeat import TENANT as HEARTBEAT_TENANT
+from pipeline.metrics.families import HEARTBEAT
 from pipeline.settings import Sink
 from pipeline.sink.tables import OF_ENTITIES, TABLES, Row, Table
 
@@ -186,6 +188,16 @@ class Store:
         given = {"s": stream, "e": epoch, "p": partition}
         version, count = self._client.query(sql, parameters=given).result_rows[0]
         return int(version) if count else None
+
+    def heartbeats(self) -> dict[tuple[str, int], int]:
+        """When the newest heartbeat of each (stream, source partition) was sent, ms, as a reader finds it."""
+        sql = (
+            "SELECT stream, src_partition, max(v[1]) FROM buckets"
+            " WHERE family = {f:String} AND tenant = {t:String} GROUP BY stream, src_partition"
+        )
+        given = {"f": HEARTBEAT.name, "t": HEARTBEAT_TENANT}
+        rows = self._client.query(sql, parameters=given).result_rows
+        return {(str(stream), int(partition)): int(at) for stream, partition, at in rows}
 
     def purge(self) -> None:
         """Have the server remove what tables still hold of entities erased since the last purge, or

@@ -51,18 +51,23 @@ class Log(Protocol):
     def resume(self) -> None: ...
 
 
-class Purging(Inserts, Protocol):
-    """A store that can also remove what was erased since it did so last."""
+class Tended(Inserts, Protocol):
+    """A store that can also remove what was erased since it did so last, and tell what it holds."""
 
     def purge(self) -> None: ...
 
+    def heartbeats(self) -> Mapping[tuple[str, int], int]:
+        """When the newest heartbeat of each (stream, source partition) was sent, ms."""
+        ...
+
 
 class Limits(NamedTuple):
-    """What fills one insert (settings.sink)."""
+    """What fills one insert (settings.sink), and how often heartbeats are read back: None = never."""
 
     rows: int
     size: int
     seconds: float
+    read_back_seconds: float | None = None
 
 
 ToRows: TypeAlias = Callable[[Record, bool], Rows]
@@ -83,7 +88,7 @@ class Flow:
     def __init__(
         self,
         log_: Log,
-        store: Purging,
+        store: Tended,
         to_rows: ToRows,
         refuse: Callable[[Sequence[Refused]], None],
         limits: Limits,
@@ -100,6 +105,7 @@ class Flow:
         self._since: float | None = None
         self._committed: dict[Place, int] = {}
         self._purge_at = clock.steady() + PURGE_SECONDS
+        self._read_back_at = clock.steady()
         self._writer = Writer(store, self._wait, refuse, self._retried)
 
     def step(self) -> None:
@@ -168,7 +174,19 @@ class Flow:
             batch_rows=written,
             batch_seconds=self._clock.steady() - began,
         )
+        self._read_back()
         self._purge()
+
+    def _read_back(self) -> None:
+        """Now and then ask what a reader would find. A failure leaves the last answer, which grows old."""
+        every = self._limits.read_back_seconds
+        if every is None or self._clock.steady() < self._read_back_at:
+            return
+        self._read_back_at = self._clock.steady() + every
+        try:
+            self._status.update(heartbeats=self._store.heartbeats())
+        except STORE_ERRORS as error:
+            log.warning("HeartbeatsNotRead", error=str(error)[:300])
 
     def _purge(self) -> None:
         """Now and then remove what was erased; views hide it already, so a failure can wait."""

@@ -21,6 +21,11 @@ class SinkGauges:
         self._position = t.gauge(
             "sink_position_offset", "Everything below is in ClickHouse.", ("topic", "partition")
         )
+        self._heartbeat = t.gauge(
+            "heartbeat_queryable_timestamp_seconds",
+            "When the newest heartbeat was sent that ClickHouse answers with.",
+            ("topic", "partition"),
+        )
         self._seen = SinkStatus()
 
     def show(self, status: SinkStatus) -> None:
@@ -33,6 +38,16 @@ class SinkGauges:
         self._written.inc(status.written_rows - self._seen.written_rows)
         self._refused.inc(status.refused_rows - self._seen.refused_rows)
         self._seconds.set(status.batch_seconds)
+        self._show_places(status)
+        self._seen = status
+
+    def _show_places(self, status: SinkStatus) -> None:
+        """Of the places held now: what was taken away is another sink's to tell."""
+        self._position.clear()
+        self._heartbeat.clear()
         for (topic, partition), offset in status.positions.items():
             self._position.labels(topic, str(partition)).set(offset)
-        self._seen = status
+            source = topic.removesuffix(".state")
+            sent_at = status.heartbeats.get((source.rpartition(".")[2], partition))
+            if source != topic and sent_at is not None:
+                self._heartbeat.labels(source, str(partition)).set(sent_at / 1000)

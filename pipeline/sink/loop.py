@@ -163,7 +163,9 @@ class Sink:
         reader = self._open_reader(f"{kafka.group}.sink")
         if reader is None:
             return
-        limits = Limits(sink.flush_rows, sink.flush_bytes, sink.flush_seconds)
+        heartbeat = self._settings.heartbeat
+        read_back = heartbeat.seconds / 2 if heartbeat.enabled else None
+        limits = Limits(sink.flush_rows, sink.flush_bytes, sink.flush_seconds, read_back)
         clock = Clock(time.monotonic, time.time, lambda: self._give_up_at)
 
         def rows(record: Record, accept_slice: bool) -> Rows:  # noqa: FBT001 - flow.ToRows

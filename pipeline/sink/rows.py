@@ -12,6 +12,7 @@ from zlib import crc32
 import msgspec
 
 from pipeline.entities.contact import Chain
+from pipeline.events.heartbeat import Heartbeat
 from pipeline.events.instants import BadTimeError, instant_ms
 from pipeline.events.rejects import Ignored, Rejected
 from pipeline.metrics.buckets import BucketKey, Cells, LevelValue
@@ -223,13 +224,14 @@ _envelope = msgspec.json.Decoder(_Envelope).decode
 
 
 def source_rows(record: Record, stream: str) -> Rows:
-    """The event as it came, and its erasure if it is one; nothing of what the worker rejects.
+    """The event as it came, and its erasure if it is one; nothing of a heartbeat or of what the worker
+    rejects.
 
-    The stream's decoder is the worker's own judgement, so raw_events and rejected add up to the topic.
+    The stream's decoder is the worker's own judgement, so the two tables add up to the topic's events.
     """
     raw = record.value
     judged = KINDS[stream].decode(raw, record.timestamp)
-    if raw is None or isinstance(judged, Rejected):
+    if raw is None or isinstance(judged, Rejected | Heartbeat):
         return []
     try:
         event = _envelope(raw)

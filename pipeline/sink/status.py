@@ -25,7 +25,8 @@ class SinkStatus(NamedTuple):
     """`last_success` is Unix time of the last insert or commit that was acknowledged, None before it.
 
     `positions`: everything below is in ClickHouse, by (topic, partition). Counts are since the start;
-    `batch_seconds` is how long the last write took.
+    `batch_seconds` is how long the last write took. `heartbeats`: when the newest one that was read back
+    from ClickHouse was sent, ms, by (stream, source partition).
     """
 
     state: State = State.STARTING
@@ -39,6 +40,7 @@ class SinkStatus(NamedTuple):
     retries: Mapping[str, int] = {}
     batch_seconds: float = 0.0
     batch_rows: int = 0
+    heartbeats: Mapping[tuple[str, int], int] = {}
 
     def is_healthy(self, now: float, patience_seconds: float = 60.0) -> bool:
         """Not ready when rows wait for longer than `patience_seconds`, and at once when the line stands.

@@ -16,6 +16,7 @@ from pipeline.entities.ticket_metrics import contributions as ticket_contributio
 from pipeline.entities.usage_steps import changes_since as usage_since
 from pipeline.entities.usage_steps import contributions as usage_contributions
 from pipeline.events import account, agent, call, subscription, survey, ticket, usage
+from pipeline.events.heartbeat import Heartbeat
 from pipeline.events.rejects import Ignored, Rejected
 from pipeline.metrics.buckets import Contribution
 from pipeline.metrics.definitions import Definitions
@@ -66,7 +67,7 @@ class Kind(NamedTuple):
     """
 
     stream: str
-    decode: Callable[[bytes | None, int | None], Event | Ignored | Rejected]
+    decode: Callable[[bytes | None, int | None], Event | Heartbeat | Ignored | Rejected]
     entity: type
     contributions: Callable[[Any, Definitions, str], list[Contribution]]
     as_of: Callable[[Any, int], Any]

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
+from pipeline.events.heartbeat import TENANT as HEARTBEAT_TENANT
 from pipeline.metrics.buckets import (
     DAY,
     LEVEL,
@@ -21,7 +22,7 @@ from pipeline.metrics.buckets import (
     merge,
 )
 from pipeline.metrics.definitions import Definitions
-from pipeline.metrics.families import FAMILIES, LATE
+from pipeline.metrics.families import FAMILIES, HEARTBEAT, LATE
 from pipeline.metrics.windows import BUCKET_MS, Window, day_number, day_span, local_date
 from pipeline.state.retention import Horizons
 
@@ -34,6 +35,7 @@ _LEVELS: Final = frozenset(f.name for f in FAMILIES.values() if LEVEL in f.grain
 _LASTING: Final = frozenset(f.name for f in FAMILIES.values() if f.grains == (DAY,))
 """Kept by the day alone and for good: each day is part of today's prefix sum (architecture.md §2)."""
 _NOT_LIVE: Final = _LEVELS | _LASTING
+_HEARTBEAT_KEY: Final[BucketKey] = (DAY, HEARTBEAT.name, HEARTBEAT_TENANT, (), 0)
 
 
 class Ledger:
@@ -145,6 +147,12 @@ class Ledger:
         """Count one late event (cell 0) or one with contributions kept out (cell 1)."""
         _, number = self._day(tenant, at)
         self._put((DAY, LATE.name, tenant, (stream,), number), {cell: 1}, "")
+
+    def post_heartbeat(self, at: int) -> None:
+        """Keep the newest instant (ms): an older one, sent again or by a slower clock, changes nothing."""
+        known = self._buckets.get(_HEARTBEAT_KEY, {}).get(0, 0)
+        if at > known:
+            self._put(_HEARTBEAT_KEY, {0: at - known}, "")
 
     def _settle(self) -> None:
         """Bring the gathered differences into the buckets; done when somebody looks."""

@@ -7,6 +7,7 @@ reads no clock, does no I/O, and knows neither Kafka nor Faust.
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+from pipeline.events.heartbeat import Heartbeat
 from pipeline.events.rejects import Rejected
 from pipeline.metrics.definitions import Definitions
 from pipeline.state.kinds import KINDS
@@ -30,17 +31,21 @@ class Record(Protocol):
 
 
 class DeadLetter(NamedTuple):
-    """A rejected record, with the offset that names it."""
+    """A rejected record, with the offset that names it. `number`: it is the batch's nth event, from 1."""
 
     offset: int
     timestamp: int | None
     value: bytes
     rejected: Rejected
     key: bytes | None = None
+    number: int = 0
 
 
 class Applied(NamedTuple):
-    """What became of a batch; consumed = applied + duplicate + late + ignored + rejected."""
+    """What became of a batch; consumed = applied + duplicate + late + ignored + rejected.
+
+    Heartbeats are none of these.
+    """
 
     consumed: int
     duplicate: int
@@ -101,7 +106,12 @@ class Partition:
             # Verdicts are tuples, events are not: one question for the common case.
             if isinstance(event, tuple):
                 if isinstance(event, Rejected):
-                    dead_letters.append(DeadLetter(offset, appended, record.value or b"", event, record.key))
+                    value = record.value or b""
+                    dead_letters.append(DeadLetter(offset, appended, value, event, record.key, consumed))
+                elif isinstance(event, Heartbeat):
+                    consumed -= 1
+                    # A sender whose clock is ahead must not promise anything for later.
+                    self.ledger.post_heartbeat(event.at if appended is None else min(event.at, appended))
                 else:
                     ignored += 1
                 continue

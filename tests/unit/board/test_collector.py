@@ -8,8 +8,9 @@ from pipeline.board.collector import FAMILIES, Exposition, SnapshotCollector
 from pipeline.board.exports import LEVELS, WINDOWED
 from pipeline.board.fold import Fold
 from pipeline.board.snapshot import snapshot_of
+from pipeline.metrics.buckets import DAY
 from pipeline.metrics.catalogue import METRICS
-from tests.board.log import Worker, source, tell
+from tests.board.log import Worker, record, source, tell
 from tests.builders import UNDECLARED, event, ms
 
 PLACE = {"tenant": "t", "queue": "q", "channel": "voice"}
@@ -116,6 +117,17 @@ def test_where_each_partition_stands(registry):
     assert get("pulse_events_late_today", {"tenant": "t", "stream": "call"}) == 0
 
 
+def test_the_newest_heartbeat_is_told_under_the_source_topic():
+    fold = Fold(UNDECLARED, ms(0))
+    beaten = [((DAY, "heartbeat", "pulse.heartbeat", (), 0), {0: ms(-3)})]
+    fold.take(source(7), record(0, beaten))
+    registry = CollectorRegistry()
+    shown = snapshot_of(fold, UNDECLARED, ms(0))
+    registry.register(SnapshotCollector(lambda: shown))
+    labels = {"topic": "pulse.call", "partition": "7"}
+    assert registry.get_sample_value("pulse_heartbeat_visible_timestamp_seconds", labels) == ms(-3) / 1000
+
+
 def test_a_partition_without_commits_has_no_instants():
     fold = Fold(UNDECLARED, ms(0))
     fold.expect(source())
@@ -126,6 +138,8 @@ def test_a_partition_without_commits_has_no_instants():
     assert registry.get_sample_value("pulse_watermark_timestamp_seconds", labels) is None
     assert registry.get_sample_value("pulse_source_next_offset", labels) is None
     assert registry.get_sample_value("pulse_board_caught_up", labels) == 0
+    place = {"topic": "pulse.call", "partition": "0"}
+    assert registry.get_sample_value("pulse_heartbeat_visible_timestamp_seconds", place) is None
 
 
 def test_quarantine_is_told_by_reason():

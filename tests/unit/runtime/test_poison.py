@@ -12,16 +12,14 @@ class Fed:
 
     def __init__(self) -> None:
         self.poison = Poison()
-        self.offset = 0
 
     def batch(self, events: str) -> str:
         letters = [
-            DeadLetter(self.offset + place, None, b"", Rejected(Reason.NOT_JSON, ""))
-            for place, kind in enumerate(events)
+            DeadLetter(0, None, b"", Rejected(Reason.NOT_JSON, ""), number=place)
+            for place, kind in enumerate(events, 1)
             if kind == "x"
         ]
-        self.offset += len(events)
-        self.poison.saw(Applied(len(events), 0, 0, 0, 0, letters, 0), self.offset)
+        self.poison.saw(Applied(len(events), 0, 0, 0, 0, letters, 0))
         return self.poison.reason
 
 

@@ -89,6 +89,7 @@ class ModelTable:
         self.rows = {}
         self.faults = []
         self.purges = 0
+        self.read_back = 0
 
     def insert(self, table, rows):
         fault = self.faults.pop(0) if self.faults else None
@@ -114,6 +115,12 @@ class ModelTable:
     def purge(self):
         self.purges += 1
 
+    def heartbeats(self):
+        self.read_back += 1
+        if self.read_back == 2:
+            raise OperationalError("reset")
+        return {("call", 0): self.read_back}
+
 
 def to_rows(record, accepts_slice):
     if record.value == b"broken":
@@ -136,7 +143,7 @@ class Member:
         self.now = 0.0
         clock = Clock(self.tick, lambda: self.now)
         self.flow = Flow(
-            self.log, table, to_rows, lambda _: None, Limits(rows, 10_000, 5.0), clock, self.board
+            self.log, table, to_rows, lambda _: None, Limits(rows, 10_000, 5.0, 20.0), clock, self.board
         )
 
     def tick(self):
@@ -245,6 +252,17 @@ def test_a_flush_waits_for_rows_or_time(alone):
         member.flow.step()
     assert member.now >= 5
     assert group.committed[PLACES[0]] == 2
+
+
+def test_heartbeats_are_read_back_after_a_flush_now_and_then_and_a_failure_leaves_the_last_answer(alone):
+    _, table, member = alone
+    told = []
+    for at in (0, 1, 21, 42):
+        member.now = at
+        member.flow.flush()
+        told.append(member.board.current.heartbeats)
+    assert table.read_back == 3
+    assert told == [{("call", 0): 1}, {("call", 0): 1}, {("call", 0): 1}, {("call", 0): 3}]
 
 
 def test_markers_and_skipped_records_move_the_committed_position(alone):
