@@ -173,6 +173,11 @@ class Board(Section):
     port: Port = Field(8470, description="port of the same; 0 = any free one")
     render_seconds: Seconds = Field(0.5, description="changed numbers are rendered at most this often")
 
+    @property
+    def called(self) -> str:
+        """The host to call it by from here: who listens on every address listens on loopback."""
+        return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - not bound
+
 
 class Heartbeat(Section):
     """An event of our own through every source partition, to the board and to ClickHouse."""

@@ -146,9 +146,7 @@ class Board:
 
     @property
     def url(self) -> str:
-        host = self._settings.board.host
-        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - shown, not bound
-        return f"http://{shown}:{self.port}"
+        return f"http://{self._settings.board.called}:{self.port}"
 
     def faults(self) -> list[str]:
         """Why the numbers shown are not to be believed; what /readyz says."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import asking, feeding, running, tending
+from pipeline.cli import asking, feeding, reconciling, running, tending
 from pipeline.cli.terms import EXIT_CODES, out
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command(rich_help_panel="Run")(running.demo)
 app.command(rich_help_panel="Run")(running.run)
 app.command(rich_help_panel="Ask")(asking.replay)
 app.command(rich_help_panel="Ask")(asking.verify)
+app.command(rich_help_panel="Ask")(reconciling.reconcile)
 app.command(rich_help_panel="Ask")(tending.sql)
 app.command(rich_help_panel="Feed")(feeding.simulate)
 app.command(rich_help_panel="Tend")(tending.topics)

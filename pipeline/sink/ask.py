@@ -96,8 +96,7 @@ def _is_held(status: Path) -> bool:
 
 
 def _ask_holder(settings: Settings, folder: Path, query: str) -> Answer:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.board.host, settings.board.host)  # noqa: S104
-    url = f"http://{host}:{settings.board.port}/api/sql"
+    url = f"http://{settings.board.called}:{settings.board.port}/api/sql"
     request = urllib.request.Request(url, data=query.encode(), method="POST")
     try:
         with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:  # noqa: S310
