@@ -11,13 +11,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pipeline.metrics.adoption import Adoption, read_adoption
 from pipeline.metrics.buckets import DEFAULT_BOUNDS_S
 from pipeline.metrics.business import Calendar, read_holidays, read_week
+from pipeline.metrics.health import Health, read_health
 
 UTC_ZONE: Final = ZoneInfo("UTC")
 STUCK_AFTER_S: Final = 4 * 3600
 N_MIN: Final = 20
 FRT_TARGET_S: Final = 24 * 3600
 _KNOWN: Final = {
-    "tenants", "thresholds", "stuck_after", "n_min", "frt_target", "recognition", "margin", "adoption",
+    "tenants", "thresholds", "stuck_after", "n_min", "frt_target", "recognition", "margin", "adoption", "health",
 }  # fmt: skip
 RECOGNITIONS: Final = ("effective", "event", "scheduled")
 _TENANT_KNOWN: Final = {"tz", "business_hours", "holidays", "ticket_groups"}
@@ -45,6 +46,7 @@ class Definitions(NamedTuple):
 
     `frt_target_ms`: how long a first response may take. `recognition`: when a cancel counts.
     `margin`: share of revenue kept after its cost, for `clv_predictive`. `adoption`: who has adopted.
+    `health`: what the health of an account is made of.
     """
 
     tenants: dict[str, Tenant]
@@ -57,6 +59,7 @@ class Definitions(NamedTuple):
     recognition: str = RECOGNITIONS[0]
     margin: float = 1.0
     adoption: Adoption = Adoption()
+    health: Health = Health()
 
     def zone(self, tenant: str) -> ZoneInfo:
         """The tenant's time zone."""
@@ -83,6 +86,7 @@ def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Defi
     frt_target = _positive(table.get("frt_target", FRT_TARGET_S), "frt_target", faults)
     margin = _positive(table.get("margin", 1), "margin", faults)
     adoption = read_adoption(table.get("adoption", {}), faults)
+    health = read_health(table.get("health", {}), faults)
     recognition = table.get("recognition", RECOGNITIONS[0])
     if recognition not in RECOGNITIONS:
         faults.append(f"recognition: {recognition!r}; known are {', '.join(RECOGNITIONS)}")
@@ -103,6 +107,7 @@ def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Defi
         recognition,
         margin,
         adoption,
+        health,
     )
 
 

@@ -99,7 +99,24 @@ def vectors_of(definitions: Definitions) -> Vectors:
 def declaration(definitions: Definitions, declared_at: int) -> Row:
     """What readers must know of the definitions behind the numbers; `declared_at` in ms."""
     format_ = vectors_of(definitions).format
-    return v_format(format_), format_, list(definitions.bounds_ms), definitions.stuck_after_ms, declared_at
+    adoption, health = definitions.adoption, definitions.health
+    return (
+        v_format(format_),
+        format_,
+        list(definitions.bounds_ms),
+        definitions.stuck_after_ms,
+        {name: str(tenant.zone) for name, tenant in definitions.tenants.items()},
+        definitions.n_min,
+        definitions.frt_target_ms,
+        definitions.recognition,
+        list(adoption.core or ()),
+        adoption.k,
+        adoption.d,
+        adoption.w,
+        health.days,
+        health.weights,
+        declared_at,
+    )
 
 
 def v_format(format_: str) -> int:

@@ -8,7 +8,7 @@ from typing import Final
 
 from pipeline.entities.order import in_order
 from pipeline.entities.subscription import Account, Timeline, timelines
-from pipeline.events.subscription import PAID, SCOPES, SERVICES_INVOICED
+from pipeline.events.subscription import PAID, PAYMENT_FAILED, SCOPES, SERVICES_INVOICED
 from pipeline.metrics.definitions import RECOGNITIONS
 from pipeline.sink.contact_rows import Origin
 from pipeline.sink.tables import Row
@@ -60,4 +60,5 @@ def _money(account: Account) -> list[list[object]]:
         [fact.minor for fact in invoiced],
         [fact.currency for fact in invoiced],
         [SCOPES[fact.detail] for fact in invoiced],
+        [fact.effective for fact in facts if fact.kind == PAYMENT_FAILED],
     ]

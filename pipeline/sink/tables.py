@@ -126,7 +126,7 @@ SUBSCRIPTIONS: Final = _table(
     "tenant account recognition epoch",
     "tenant account epoch src_partition recognition step_subscriptions step_from_ms step_until_ms"
     " step_mrr_minor step_currencies step_seats step_plans paid_ms paid_minor paid_currencies invoiced_ms"
-    " invoiced_minor invoiced_currencies invoiced_scopes last_event_at deleted _ver",
+    " invoiced_minor invoiced_currencies invoiced_scopes failed_ms last_event_at deleted _ver",
     "last_event_at",
 )
 USAGE_ACCOUNTS: Final = _table(
@@ -147,7 +147,8 @@ ERASURES: Final = _table("erasures", "tenant stream entity", "tenant stream enti
 DEFINITIONS: Final = _table(
     "definitions",
     "v_format",
-    "v_format format bounds_ms stuck_after_ms declared_at",
+    "v_format format bounds_ms stuck_after_ms zones n_min frt_target_ms recognition adoption_core adoption_k"
+    " adoption_d adoption_w health_days health_weights declared_at",
     "declared_at",
 )
 
