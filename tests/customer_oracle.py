@@ -76,12 +76,10 @@ def row_of(account: str, mine: list[Event], at: int, asked: type[Asked]) -> Even
     since = at - asked.days * DAY_MS
     zone = ZoneInfo(TENANTS[mine[0]["tenantid"]]["tz"])
     stated = [event for event in of(mine, "account") if event["accountid"] == account]
-    stages = [
-        event
-        for event in of(stated, "account", "created", "stage_changed")
-        if at_of(event) <= at
-    ]
-    row: Event = {"stage": (stages[-1]["data"].get("stage") or stages[-1]["data"].get("to")) if stages else ""}
+    stages = [event for event in of(stated, "account", "created", "stage_changed") if at_of(event) <= at]
+    row: Event = {
+        "stage": (stages[-1]["data"].get("stage") or stages[-1]["data"].get("to")) if stages else ""
+    }
     for name in ("owner", "segment"):
         told = [
             event["data"].get("to" if "changed" in event["type"] else name)
@@ -137,49 +135,65 @@ def groups(events: list[Event], name: str) -> list[list[Event]]:
 
 
 def support_of(then: list[Event], since: int, at: int, asked: type[Asked]) -> Event:
-    open_tickets, felt, in_time, contacts = 0, 0, 0, [0]
+    contacts, waits, open_tickets = [0], [], 0
     for told in groups(of(then, "ticket"), "ticket_id"):
-        is_solved, waiting_since = False, at_of(told[0])
-        for event in told:
-            what, moment = event["type"].split(".")[2], at_of(event)
-            if what == "solved":
-                is_solved = True
-            if what == "reopened":
-                is_solved, waiting_since = False, moment
-            if what in ("created", "reopened"):
-                contacts.append(moment)
-            if what == "message_added" and event["data"]["author_kind"] == "agent":
-                if event["data"].get("visibility") == "internal":
-                    continue
-                contacts.append(moment)
-                if waiting_since and moment > since:
-                    felt += 1
-                    in_time += moment - waiting_since <= asked.target_ms
-                waiting_since = 0
-        open_tickets += not is_solved
-        felt += bool(not is_solved and waiting_since and at - waiting_since > asked.target_ms)
+        open_tickets += (
+            of(told, "ticket", "created", "solved", "reopened")[-1]["type"] != "pulse.ticket.solved"
+        )
+        contacts += [at_of(event) for event in told if is_contact(event)]
+        waits += ticket_waits(told, since, at, asked.target_ms)
     for told in groups(of(then, "call"), "initial_contact_id"):
         contacts += [at_of(event) for event in told]
-        humans = [
-            event for event in of(told, "call", "answered") if event["data"]["answered_by"] == "human"
-        ]
-        if humans:
-            if at_of(humans[0]) > since:
-                felt += 1
-                in_time += at_of(humans[0]) - at_of(of(told, "call", "queued")[0]) <= 20_000
-            continue
-        for leg in groups(told, "contact_id"):
-            # A leg of which nothing says how it left its queue was given up when it ended.
-            left = of(leg, "call", *LEAVES) or of(leg, "call", "ended")
-            if left and left[0]["type"].split(".")[2] in ("abandoned", "ended") and at_of(left[0]) > since and at_of(left[0]) - at_of(leg[0]) > 5_000:
-                felt += 1
-                break
+        waits += chain_waits(told, since)
     return {
         "open_tickets": open_tickets,
-        "felt": felt,
-        "in_time": in_time,
+        "felt": len(waits),
+        "in_time": sum(waits),
         "last_contact_at": max(contacts) or None,
     }
+
+
+def is_reply(event: Event) -> bool:
+    """A public message of a person of ours."""
+    if event["type"] != "pulse.ticket.message_added":
+        return False
+    return event["data"]["author_kind"] == "agent" and event["data"].get("visibility") != "internal"
+
+
+def is_contact(event: Event) -> bool:
+    return event["type"] in ("pulse.ticket.created", "pulse.ticket.reopened") or is_reply(event)
+
+
+def ticket_waits(told: list[Event], since: int, at: int, target_ms: int) -> list[bool]:
+    """Whether each wait for a first response was short enough."""
+    waits = []
+    waiting_since, is_solved = at_of(told[0]), False
+    for event in told:
+        if event["type"] == "pulse.ticket.solved":
+            is_solved = True
+        if event["type"] == "pulse.ticket.reopened":
+            waiting_since, is_solved = at_of(event), False
+        if is_reply(event) and waiting_since:
+            if at_of(event) > since:
+                waits.append(at_of(event) - waiting_since <= target_ms)
+            waiting_since = 0
+    is_overdue = not is_solved and waiting_since and at - waiting_since > target_ms
+    return [*waits, False] if is_overdue else waits
+
+
+def chain_waits(told: list[Event], since: int) -> list[bool]:
+    """At most one: until a person answered, or gave up after more than 5 s and nobody ever did."""
+    humans = [event for event in of(told, "call", "answered") if event["data"]["answered_by"] == "human"]
+    if humans:
+        waited = at_of(humans[0]) - at_of(of(told, "call", "queued")[0])
+        return [waited <= 20_000] if at_of(humans[0]) > since else []
+    for leg in groups(told, "contact_id"):
+        # A leg of which nothing says how it left its queue was given up when it ended.
+        left = (of(leg, "call", *LEAVES) or of(leg, "call", "ended") or [leg[0]])[0]
+        has_given_up = left["type"] in ("pulse.call.abandoned", "pulse.call.ended")
+        if has_given_up and at_of(left) > since and at_of(left) - at_of(leg[0]) > 5_000:
+            return [False]
+    return []
 
 
 def voice_of(then: list[Event], since: int) -> Event:

@@ -18,7 +18,8 @@ STUCK_AFTER_S: Final = 4 * 3600
 N_MIN: Final = 20
 FRT_TARGET_S: Final = 24 * 3600
 _KNOWN: Final = {
-    "tenants", "thresholds", "stuck_after", "n_min", "frt_target", "recognition", "margin", "adoption", "health",
+    "tenants", "thresholds", "stuck_after", "n_min", "frt_target", "recognition", "margin", "adoption",
+    "health",
 }  # fmt: skip
 RECOGNITIONS: Final = ("effective", "event", "scheduled")
 _TENANT_KNOWN: Final = {"tz", "business_hours", "holidays", "ticket_groups"}

@@ -1,4 +1,4 @@
-"""How well an account does: what may be declared of `health`. Its formulas stand in docs/metrics/customers.md.
+"""How well an account does: what may be declared of `health`; formulas: docs/metrics/customers.md.
 
 The scores come from several streams, so ClickHouse works them out; here is only what it is told.
 """
@@ -10,7 +10,9 @@ _MOST_DAYS: Final = 3650
 
 
 class Health(NamedTuple):
-    """Weights of the four scores, none below 0, not all 0; `days`: how far back answers, waits and payments count."""
+    """Weights of the four scores, none below 0, not all 0. `days`: how far back waits, answers and payments
+    count.
+    """
 
     adoption: float = 0.4
     speed: float = 0.2
@@ -42,8 +44,12 @@ def _fault(table: dict[str, Any]) -> str:
         if name == "days":
             if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MOST_DAYS:
                 return f"days: {value!r} is not a whole number from 1 to {_MOST_DAYS}"
-        elif not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value) or value < 0:
+        elif not _is_weight(value):
             return f"{name}: {value!r} is no weight, a number of at least 0"
     if not any(Health(**table).weights.values()):
         return "adoption: one weight at least must be above 0"
     return ""
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and value >= 0

@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.metrics.buckets import DEFAULT_BOUNDS_S
 from pipeline.metrics.definitions import DefinitionsError, declare
+from pipeline.metrics.health import Health
 
 
 def test_undeclared_tenant_is_utc():
@@ -56,3 +57,27 @@ def test_what_is_not_baked_into_buckets_keeps_the_state_format():
     one, other = declare({}), declare({"stuck_after": 60, "n_min": 5, "tenants": {"a": {"tz": "UTC"}}})
     assert one.state_fingerprint == other.state_fingerprint
     assert one.fingerprint != other.fingerprint
+
+
+def test_weights_of_health_not_declared_are_as_before():
+    assert declare({"health": {"payment": 0}}).health == Health(0.4, 0.2, 0.2, 0, 90)
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        (7, "health: must be a table"),
+        ({"mood": 1}, "health.mood: unknown"),
+        ({"speed": -1}, "health.speed: -1 is no weight"),
+        ({"speed": float("inf")}, "health.speed: inf is no weight"),
+        ({"days": 0}, "health.days: 0 is not a whole number"),
+        (dict.fromkeys(("adoption", "speed", "sentiment", "payment"), 0), "one weight at least"),
+    ],
+)
+def test_health_that_cannot_be_is_told(table, told):
+    with pytest.raises(DefinitionsError, match=told):
+        declare({"health": table})
+
+
+def test_health_is_applied_when_reading():
+    assert declare({"health": {"days": 7}}).state_fingerprint == declare({}).state_fingerprint
