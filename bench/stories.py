@@ -144,7 +144,11 @@ def stages(accounts: int, start: int, every_ms: int = 1000) -> Iterator[Told]:
         at, account = start + number * every_ms, f"account-{number % accounts}"
         stage = ("onboarding", "adoption", "retention", "expansion")[number // accounts % 4]
         data = f'"to":"{stage}"'
-        yield Told(at, f"acme|{account}".encode(), event("account", "stage_changed", at, f"s-{number}", data, account))
+        yield Told(
+            at,
+            f"acme|{account}".encode(),
+            event("account", "stage_changed", at, f"s-{number}", data, account),
+        )
         number += 1
 
 
