@@ -18,8 +18,8 @@ from prometheus_client.registry import Collector
 from pipeline.board.exports import LEVELS, WINDOWED, Export, LevelExport
 from pipeline.board.freshness import Freshness
 from pipeline.board.people import PEOPLE, PeopleExport
-from pipeline.board.places import dims_of
-from pipeline.board.snapshot import WINDOWS, Snapshot
+from pipeline.board.places import dims_of, windows_of
+from pipeline.board.snapshot import Snapshot
 from pipeline.board.success import SUCCESS, SuccessExport
 from pipeline.metrics import calls
 from pipeline.metrics.families import LATE
@@ -35,7 +35,7 @@ def _windowed(export: Export, snapshot: Snapshot) -> Metric:
     names = [name for name, _ in export.series[0][0]]
     dims = dims_of(export.family)
     family = GaugeMetricFamily(export.name, export.help, labels=[*dims, "window", *names])
-    for window in WINDOWS:
+    for window in windows_of(export.family):
         parts = snapshot.cells_of(export.family, window, export.maturity_ms)
         for place in snapshot.places.get(dims, ()):
             cells = parts.get(place, {})

@@ -1,9 +1,9 @@
 """Each tenant's running local day, and what the board's sums say of it. Source: metrics.md §1."""
 
 from pipeline.board.sums import Sums
-from pipeline.metrics.buckets import Cells
+from pipeline.metrics.buckets import Cells, merge
 from pipeline.metrics.definitions import Definitions
-from pipeline.metrics.windows import Window, day_number, day_span, local_date
+from pipeline.metrics.windows import DAY_MS, Window, day_number, day_span, day_window, local_date
 
 
 class Days:
@@ -16,6 +16,14 @@ class Days:
 
     def so_far(self, tenant: str, sums: Sums) -> Cells:
         return sums.day_so_far(*self._today(tenant), self._now)
+
+    def over(self, tenant: str, sums: Sums, window: str) -> Cells:
+        """The days of a window before today, and today so far."""
+        total = self.so_far(tenant, sums)
+        zone = self._definitions.zone(tenant)
+        first = day_number(local_date(day_window(window, self._now, zone).start, zone))
+        merge(total, sums.over_days(first, self._today(tenant)[0] - DAY_MS))
+        return total
 
     def up_to_today(self, tenant: str, sums: Sums) -> Cells:
         return sums.up_to(self._today(tenant)[0])

@@ -10,14 +10,16 @@ from pipeline.board.places import STEPS
 from pipeline.board.sums import LONGEST_MS, Sums, difference, negative, running_end
 from pipeline.metrics.buckets import DAY, LIVE, BucketKey, Cells, LevelValue
 from pipeline.metrics.definitions import Definitions
-from pipeline.metrics.families import HEARTBEAT
+from pipeline.metrics.families import FAMILIES, HEARTBEAT, LEAVE
 from pipeline.metrics.windows import DAY_MS
 from pipeline.state.codec import BUCKETS, Header, StateLogError, decode_buckets, state_format
 
 SLACK_MS: Final = 60_000
 """How far the clock may be set back before a window misses buckets."""
-DAYS_KEPT: Final = 33
-"""31 local days before today, and a day either way for time zones."""
+DAYS_KEPT: Final = 91
+"""89 local days before today, and a day either way for time zones."""
+CALL_DAYS_KEPT: Final = 2
+"""Of calls the board shows no day but today."""
 SWEEP_EVERY_MS: Final = 60_000
 
 MADE_ANEW: Final = "its log tells of an older state than before, so it was made anew: restart the board"
@@ -78,7 +80,7 @@ class Fold:
         self.end = running_end(now)
         self._format = state_format(definitions.state_fingerprint)
         self._swept_at = now
-        self._oldest = self._oldest_day = 0
+        self._oldest = self._oldest_day = self._oldest_call_day = 0
         self._set_horizon()
 
     def expect(self, source: Source) -> Position:
@@ -158,7 +160,11 @@ class Fold:
         """Everything ahead is kept: a callback scheduled for tonight counts in tonight's buckets. Of step
         families everything behind is, too: it is part of today's sum.
         """
-        return family in STEPS or start >= (self._oldest_day if grain == DAY else self._oldest)
+        return family in STEPS or start >= (self._oldest_day_of(family) if grain == DAY else self._oldest)
+
+    def _oldest_day_of(self, family: str) -> int:
+        is_of_calls = FAMILIES[family].stream == LEAVE.stream
+        return self._oldest_call_day if is_of_calls else self._oldest_day
 
     def caught_up(self, source: Source) -> None:
         """The source was read to the end its log had when it was opened."""
@@ -199,7 +205,9 @@ class Fold:
     def _set_horizon(self) -> None:
         """Never moves back, so what was let go is not half counted later."""
         self._oldest = max(self._oldest, self.end - LONGEST_MS - SLACK_MS)
-        self._oldest_day = max(self._oldest_day, self.end // DAY_MS * DAY_MS - DAYS_KEPT * DAY_MS)
+        day = self.end // DAY_MS * DAY_MS
+        self._oldest_day = max(self._oldest_day, day - DAYS_KEPT * DAY_MS)
+        self._oldest_call_day = max(self._oldest_call_day, day - CALL_DAYS_KEPT * DAY_MS)
 
     def _sweep(self) -> None:
         self._set_horizon()
@@ -207,7 +215,7 @@ class Fold:
             if family in STEPS:
                 sums.gather_before(self._oldest_day)
             else:
-                sums.drop_before(self._oldest, self._oldest_day)
+                sums.drop_before(self._oldest, self._oldest_day_of(family))
         for series in [key for key, sums in self.series.items() if not (sums.live or sums.days)]:
             del self.series[series]
         for place in self.positions.values():

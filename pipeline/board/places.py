@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from pipeline.metrics import tickets
 from pipeline.metrics.buckets import LEVEL, LIVE
 from pipeline.metrics.catalogue import Definition
 from pipeline.metrics.families import (
@@ -11,11 +12,16 @@ from pipeline.metrics.families import (
     FAMILIES,
     FLOW,
     HEADCOUNT,
+    INVITATIONS,
+    LEAVE,
     STAFF_STEPS,
+    STAGE_MOVES,
+    STAGE_STAYS,
     STAGE_STEPS,
     STANDING,
     STAYING,
 )
+from pipeline.metrics.windows import DAY_WINDOWS, LIVE_WINDOWS
 
 Dims: TypeAlias = tuple[str, ...]
 """Names of dimensions, `tenant` first."""
@@ -24,7 +30,14 @@ Place: TypeAlias = tuple[str | None, ...]
 
 DIMENSIONS: Final[Dims] = ("tenant", "queue", "channel")
 """Those of calls, which every other place is shown beside."""
-TALLIES: Final = tuple(family.name for family in FAMILIES.values() if LIVE in family.grains)
+NOW: Final = "now"
+TODAY: Final = "today"
+WINDOWS: Final = (*LIVE_WINDOWS, *DAY_WINDOWS)
+BY_DAY: Final = tuple(family.name for family in (STAGE_MOVES, STAGE_STAYS, INVITATIONS))
+"""Counted by local days only."""
+TALLIES: Final = (*(family.name for family in FAMILIES.values() if LIVE in family.grains), *BY_DAY)
+LEVEL_DIMS: Final = {"age": tuple(tickets.AGES)}
+"""Dimensions that are no part of a series but read from its ages."""
 BY_REASON: Final = tuple(family.name for family in FAMILIES.values() if family.dims == ("reason",))
 """What stands aside: it belongs to a tenant alone."""
 STEPS: Final = tuple(
@@ -39,8 +52,19 @@ def dims_of(family: str) -> Dims:
     return DIMENSIONS if family in BY_REASON else ("tenant", *FAMILIES[family].dims)
 
 
+def windows_of(family: str) -> tuple[str, ...]:
+    """The windows the board keeps a tally in. Calls are many and asked about now: of them it has no days
+    but today.
+    """
+    is_of_calls = FAMILIES[family].stream == LEAVE.stream
+    days = (TODAY,) if is_of_calls else DAY_WINDOWS
+    return days if family in BY_DAY else (*LIVE_WINDOWS, *days)
+
+
 ALL_DIMENSIONS: Final[Dims] = tuple(
-    dict.fromkeys(name for family in (*TALLIES, *LEVELS) for name in dims_of(family))
+    dict.fromkeys(
+        [*(name for family in (*TALLIES, *LEVELS, *STEPS) for name in dims_of(family)), *LEVEL_DIMS]
+    )
 )
 
 

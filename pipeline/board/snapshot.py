@@ -6,6 +6,7 @@ means cannot happen. Source: metrics.md §1, §2 and §8.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Final, NamedTuple, TypeAlias
 
 from pipeline.board.days import Days
@@ -14,15 +15,18 @@ from pipeline.board.freshness import Freshness, freshness_of
 from pipeline.board.people import people_numbers
 from pipeline.board.places import (
     BY_REASON,
-    DIMENSIONS,
+    LEVEL_DIMS,
     LEVELS,
+    NOW,
     STEPS,
     TALLIES,
+    TODAY,
     Dims,
     Place,
     Question,
     dims_of,
     places_of,
+    windows_of,
 )
 from pipeline.board.steps import is_kept_live, step_parts
 from pipeline.board.sums import LONGEST_MS, negative
@@ -38,7 +42,7 @@ from pipeline.metrics.catalogue import (
     read_window,
 )
 from pipeline.metrics.definitions import Definitions
-from pipeline.metrics.families import LATE
+from pipeline.metrics.families import COHORT, LATE, LEAVE
 from pipeline.metrics.numbers import Number
 from pipeline.metrics.windows import (
     BUCKET_MS,
@@ -48,11 +52,12 @@ from pipeline.metrics.windows import (
     live_window,
 )
 
-NOW: Final = "now"
-TODAY: Final = "today"
-WINDOWS: Final = (*LIVE_WINDOWS, TODAY)
-RIPENING: Final = frozenset(name for m in METRICS.values() if m.maturity for name in m.families)
-"""Families of which the last hour's buckets are kept, because not all of them may count yet."""
+RECENT: Final = frozenset(
+    {LEAVE.name, COHORT.name, *(name for m in METRICS.values() if m.maturity for name in m.families)}
+)
+"""Families of which the last hour's buckets are kept: because not all of them may count yet, or to show
+how the hour went.
+"""
 
 CellsAt: TypeAlias = Mapping[Place, Cells]
 
@@ -107,9 +112,9 @@ class Snapshot:
 
     @property
     def tenants(self) -> tuple[str, ...]:
-        """Every tenant that has a queue to show."""
-        places = self.places.get(DIMENSIONS, ())
-        return tuple(sorted({place[0] for place in places if place[0] is not None}))
+        """Every tenant there is anything to show of."""
+        told = [*self.places.values(), *self.steps.values()]
+        return tuple(sorted({place[0] for places in told for place in places if place[0] is not None}))
 
     @property
     def is_caught_up(self) -> bool:
@@ -132,8 +137,8 @@ class Snapshot:
         for definition in _definitions_asked(metric, question):
             family = family_of(metric, definition)
             maturity = metric.maturity(definition) if metric.maturity else 0
-            for window in WINDOWS:
-                if question.windows is None or window in question.windows:
+            for window in windows_of(family):
+                if _is_asked(window, maturity, question):
                     parts = self.rolled_up(family, window, question, maturity)
                     for place, cells in parts.items():
                         number = read_window(metric, cells, definition, self.definitions)
@@ -143,9 +148,13 @@ class Snapshot:
         if metric.level is None or (question.windows is not None and NOW not in question.windows):
             return
         definition = definition_of(metric, question.definition)
+        dims = dims_of(metric.families[0])
+        split = [name for name in metric.level_dims if question.by is not None and name in question.by]
         for place, levels in self._levels_of(metric, question).items():
-            number = read_level(metric, levels, self.now, self.definitions)
-            yield Row(metric, definition, None, dims_of(metric.families[0]), place, number)
+            for more in product(*(LEVEL_DIMS[name] for name in split)):
+                asked = {**definition, **dict(zip(split, more, strict=True))}
+                number = read_level(metric, levels, self.now, self.definitions, asked)
+                yield Row(metric, definition, None, (*dims, *split), (*place, *more), number)
 
     def _step_rows(self, metric: Metric, question: Question) -> Iterator[Row]:
         """Numbers of step families by tenant; amounts of several currencies stay apart."""
@@ -226,6 +235,14 @@ class Snapshot:
         return day_window(window, self.now, self.definitions.zone(place[0] or "")).start
 
 
+def _is_asked(window: str, maturity_ms: int, question: Question) -> bool:
+    """What the board cannot know, because it has let go of what is not ripe, is told of on request."""
+    if question.windows is not None and window not in question.windows:
+        return False
+    is_known = maturity_ms <= LONGEST_MS or window in LIVE_WINDOWS or window == TODAY
+    return is_known or question.metrics is not None
+
+
 def _definitions_asked(metric: Metric, question: Question) -> list[Definition]:
     if question.definition is not None:
         return [definition_of(metric, question.definition)]
@@ -242,8 +259,10 @@ def snapshot_of(fold: Fold, definitions: Definitions, now: int) -> Snapshot:
     if not all(each.is_caught_up or each.refused for each in freshness):
         return Snapshot(now, definitions, {}, {}, {}, {}, {}, freshness)
     days = Days(definitions, now)
-    cells: dict[tuple[str, str], dict[Place, Cells]] = {(f, w): {} for f in TALLIES for w in WINDOWS}
-    recent: dict[str, dict[Place, Mapping[int, Cells]]] = {family: {} for family in RIPENING}
+    cells: dict[tuple[str, str], dict[Place, Cells]] = {
+        (family, window): {} for family in TALLIES for window in windows_of(family)
+    }
+    recent: dict[str, dict[Place, Mapping[int, Cells]]] = {family: {} for family in RECENT}
     late: dict[tuple[str, str], Cells] = {}
     steps: dict[str, dict[Place, Cells]] = {family: {} for family in STEPS}
     for (family, tenant, dims), sums in fold.series.items():
@@ -253,10 +272,11 @@ def snapshot_of(fold: Fold, definitions: Definitions, now: int) -> Snapshot:
             steps[family][tenant, *dims] = days.up_to_today(tenant, sums)
         elif (family, TODAY) in cells:
             place = (tenant, *dims)
-            for window in LIVE_WINDOWS:
-                cells[family, window][place] = dict(sums.windows[window])
-            cells[family, TODAY][place] = days.so_far(tenant, sums)
-            if family in RIPENING:
+            for window in windows_of(family):
+                is_live = window in LIVE_WINDOWS
+                told = dict(sums.windows[window]) if is_live else days.over(tenant, sums, window)
+                cells[family, window][place] = told
+            if family in RECENT:
                 recent[family][place] = dict(sums.live)
     levels: dict[str, dict[Place, tuple[LevelValue, ...]]] = {family: {} for family in LEVELS}
     quarantine: dict[tuple[str, str], tuple[LevelValue, ...]] = {}

@@ -42,7 +42,9 @@ def step_parts(
         told = dict(zip(dims, place, strict=True))
         window = told.pop("window", None)
         shown = None if window is None else WINDOW_SHOWN.get(window, window)
-        if not _is_asked(metric, question, told, shown):
+        if not _is_asked(question, told, shown):
+            continue
+        if family == STANDING.name and (metric.unit == "minor") == (told["currency"] == ANY_CURRENCY):
             continue
         if family == STANDING.name and told["currency"] == ANY_CURRENCY:
             del told["currency"]
@@ -51,10 +53,7 @@ def step_parts(
     return total
 
 
-def _is_asked(metric: Metric, question: Question, told: Mapping[str, str | None], window: str | None) -> bool:
+def _is_asked(question: Question, told: Mapping[str, str | None], window: str | None) -> bool:
     if question.queue is not None or question.tenant not in (None, told["tenant"]):
         return False
-    if question.windows is not None and (window or "now") not in question.windows:
-        return False
-    is_money = metric.unit == "minor" or "currency" not in told
-    return is_money == (told.get("currency") != ANY_CURRENCY)
+    return question.windows is None or (window or "now") in question.windows

@@ -9,6 +9,7 @@ from pipeline.metrics.buckets import Cells, merge
 from pipeline.metrics.windows import BUCKET_MS, LIVE_WINDOWS, Window, floor_bucket
 
 LONGEST_MS: Final = max(LIVE_WINDOWS.values())
+STRETCHES_KEPT: Final = 16
 
 
 def running_end(now: int) -> int:
@@ -33,9 +34,10 @@ class Sums:
     Empty buckets are not kept, so a series without any has nothing to show.
     """
 
-    __slots__ = ("days", "live", "windows")
+    __slots__ = ("_stretches", "days", "live", "windows")
 
     def __init__(self) -> None:
+        self._stretches: dict[tuple[int, int], Cells] = {}
         self.live: dict[int, Cells] = {}
         self.days: dict[int, Cells] = {}
         self.windows: dict[str, Cells] = {name: {} for name in LIVE_WINDOWS}
@@ -50,6 +52,8 @@ class Sums:
     def add_day(self, number: int, delta: Cells) -> None:
         """Change one day bucket."""
         _add(self.days, number, delta)
+        for stretch in [(first, last) for first, last in self._stretches if first <= number <= last]:
+            del self._stretches[stretch]
 
     def move(self, old_end: int, new_end: int) -> None:
         """Move every live window's edges from `old_end` to `new_end`."""
@@ -81,6 +85,18 @@ class Sums:
             if now < start < span.end:
                 merge(total, negative(cells))
         return total
+
+    def over_days(self, first: int, last: int) -> Cells:
+        """The sum of the day buckets from one day to another, both inside. Not to be changed."""
+        known = self._stretches.get((first, last))
+        if known is None:
+            if len(self._stretches) >= STRETCHES_KEPT:  # of days long past
+                self._stretches.clear()
+            known = self._stretches[first, last] = {}
+            for day, cells in self.days.items():
+                if first <= day <= last:
+                    merge(known, cells)
+        return known
 
     def up_to(self, number: int) -> Cells:
         """The sum of every day bucket up to a day."""

@@ -7,8 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.board.places import Question
-from pipeline.board.snapshot import NOW, Snapshot
+from pipeline.board.places import NOW, Question
+from pipeline.board.snapshot import Snapshot
 from pipeline.metrics.numbers import Number
 
 COLUMNS: Final = (

@@ -88,6 +88,16 @@ def test_series(registry, name, labels, value):
     assert registry.get_sample_value(name, {"tenant": "z", **labels}) == value
 
 
+def test_rows_answer_the_ratios_of_revenue_by_currency():
+    shown = board(STORY, [ms("2026-02-20T12:00:00Z")])
+    asked = Asked(by=("tenant",), metrics=("nrr", "grr", "net_churn_mrr"), windows=("month",))
+    told = {(row.metric.name, row.place[-1]): row.number.value for row in shown.rows(asked)}
+    assert told == {
+        ("nrr", "EUR"): 0.9, ("grr", "EUR"): 0.8, ("net_churn_mrr", "EUR"): 0.1,
+        ("nrr", "USD"): 1, ("grr", "USD"): 1, ("net_churn_mrr", "USD"): 0,
+    }  # fmt: skip
+
+
 def test_days_long_past_stay_part_of_the_sums():
     """The board lets go of day buckets after a month; of step families it keeps what they add up to."""
     shown = board(STORY, [ms("2026-01-06T00:00:00Z"), ms("2026-02-20T00:00:00Z"), ms("2027-08-01T00:00:00Z")])

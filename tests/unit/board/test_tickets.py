@@ -4,6 +4,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from pipeline.board.collector import SnapshotCollector
+from pipeline.board.places import Question
 from pipeline.board.snapshot import Snapshot
 from pipeline.metrics.families import BACKLOG, TICKETS, UNANSWERED
 from tests.builders import HOUR, UNDECLARED, ms
@@ -19,15 +20,15 @@ TOLD = [
 
 
 @pytest.fixture
-def registry():
-    """What Prometheus reads 28 hours after the first ticket was created."""
+def snapshot():
+    """The board 28 hours after the first ticket was created."""
     ledger = partition(TOLD).ledger
     levels = {
         f: {PLACE: (ledger.levels[f, *PLACE[:1], PLACE[1:]].value(),)}
         for f in (BACKLOG.name, UNANSWERED.name)
     }
     cells = next(cells for key, cells in ledger.buckets.items() if key[0] == "day" and key[1] == TICKETS.name)
-    shown = Snapshot(
+    return Snapshot(
         ms(28 * HOUR),
         UNDECLARED,
         {DIMS: (PLACE,)},
@@ -37,8 +38,13 @@ def registry():
         {},
         (),
     )
+
+
+@pytest.fixture
+def registry(snapshot):
+    """What Prometheus reads then."""
     found = CollectorRegistry()
-    found.register(SnapshotCollector(lambda: shown))
+    found.register(SnapshotCollector(lambda: snapshot))
     return found
 
 
@@ -51,11 +57,23 @@ def test_backlog_stands_by_age(registry):
     assert ages == {"0-1h": 0, "8-24h": 0, "24h+": 3}
 
 
+def test_rows_tell_the_backlog_by_age_when_asked_to(snapshot):
+    asked = Question(by=("tenant", "age"), metrics=("backlog",))
+    told = {row.place[-1]: row.number.value for row in snapshot.rows(asked)}
+    assert told == {"0-1h": 0, "1-4h": 0, "4-8h": 0, "8-24h": 0, "24h+": 3}
+
+
 def test_overdue_tickets_are_counted_and_the_oldest_is_dated(registry):
     """Unanswered since 1 h and 4 h; at 28 h exactly 24 h is not longer than the target."""
     assert value(registry, "support_frt_overdue") == 1
     name = "support_frt_overdue_oldest_start_timestamp_seconds"
     assert value(registry, name) == ms(HOUR) / 1000
+
+
+def test_another_target_can_be_asked_for(snapshot):
+    asked = Question(by=(), metrics=("frt_overdue",), definition={"name": "count", "target": 23 * HOUR})
+    (row,) = snapshot.rows(asked)
+    assert (row.number.value, row.definition["target"]) == (2, 23 * HOUR)
 
 
 def test_responses_stand_with_their_parts(registry):
