@@ -1,4 +1,4 @@
-"""What /api/metrics and the live page are told: snapshots as plain data, questions from query parameters."""
+"""What /api/metrics, /api/freshness and /api/catalogue tell: plain data, questions from query parameters."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -6,16 +6,13 @@ from typing import Any, Final
 import msgspec
 
 from pipeline.board.freshness import Freshness
-from pipeline.board.places import ALL_DIMENSIONS, DIMENSIONS, Question
-from pipeline.board.snapshot import NOW, TODAY, WINDOWS, Row, Snapshot
+from pipeline.board.places import ALL_DIMENSIONS, DIMENSIONS, NOW, WINDOWS, Question
+from pipeline.board.snapshot import Row, Snapshot
 from pipeline.events.instants import instant_text
-from pipeline.metrics.catalogue import Definition, definition_of, metric_of
+from pipeline.metrics.catalogue import METRICS, Definition, definition_of, metric_of
+from pipeline.metrics.sentences import sentence_of
 
 PARAMETERS: Final = ("metric", "tenant", "queue", "window", "by", "definition")
-PAGE_METRICS: Final = (
-    "asa_queue", "answered", "offered", "abandoned", "abandon_rate", "in_queue", "oldest_waiting",
-    "scheduled", "stuck",
-)  # fmt: skip
 
 
 class QuestionError(ValueError):
@@ -28,11 +25,8 @@ def question_of(query: Mapping[str, str]) -> Question:
     Lists are separated by commas. `window` knows `now` for levels too; `by` names the dimensions
     kept (empty: one total); `definition` is a variant's name or a JSON object, for one metric.
     """
-    if strange := sorted(set(query) - set(PARAMETERS)):
-        raise QuestionError(f"unknown parameter {strange[0]!r}; known are {', '.join(PARAMETERS)}")
-    metrics = _listed(query, "metric")
-    for name in metrics or ():
-        metric_of(name)
+    check_parameters(query, PARAMETERS)
+    metrics = metrics_asked(query)
     by = _listed(query, "by")
     return Question(
         by=_known(by, ALL_DIMENSIONS, "dimension"),
@@ -42,6 +36,20 @@ def question_of(query: Mapping[str, str]) -> Question:
         queue=query.get("queue"),
         definition=_definition(query.get("definition"), metrics),
     )
+
+
+def check_parameters(query: Mapping[str, str], known: tuple[str, ...]) -> None:
+    """Raises QuestionError for a parameter that means nothing here."""
+    if strange := sorted(set(query) - set(known)):
+        raise QuestionError(f"unknown parameter {strange[0]!r}; known are {', '.join(known)}")
+
+
+def metrics_asked(query: Mapping[str, str]) -> tuple[str, ...] | None:
+    """None: all. Raises DefinitionError for an unknown one."""
+    metrics = _listed(query, "metric")
+    for name in metrics or ():
+        metric_of(name)
+    return metrics
 
 
 def _listed(query: Mapping[str, str], name: str) -> tuple[str, ...] | None:
@@ -70,14 +78,34 @@ def _definition(text: str | None, metrics: tuple[str, ...] | None) -> Definition
 def api_answer(snapshot: Snapshot, question: Question) -> dict[str, Any]:
     """The rows asked for, and what they are based on. Raises DefinitionError or ThresholdError."""
     at = instant_text(snapshot.now)
+    return {**freshness_answer(snapshot), "metrics": [_row(row, at) for row in snapshot.rows(question)]}
+
+
+def freshness_answer(snapshot: Snapshot) -> dict[str, Any]:
+    """What the numbers of a snapshot are based on."""
     return {
-        "as_of": at,
+        "as_of": instant_text(snapshot.now),
         "definitions": snapshot.definitions.fingerprint,
         "watermark": None if snapshot.watermark is None else instant_text(snapshot.watermark),
         "age_seconds": _seconds(snapshot.age_ms),
         "is_caught_up": snapshot.is_caught_up,
         "partitions": [_partition(each, snapshot.now) for each in snapshot.freshness],
-        "metrics": [_row(row, at) for row in snapshot.rows(question)],
+    }
+
+
+def catalogue_answer() -> dict[str, Any]:
+    """Every metric: unit, what it means, and its definitions in words, the default first."""
+    return {
+        "metrics": {
+            name: {
+                "stream": metric.stream,
+                "unit": metric.unit,
+                "help": metric.help,
+                "definitions": {variant: sentence_of(metric, variant) for variant in metric.variants},
+                "parameters": metric.parameters,
+            }
+            for name, metric in METRICS.items()
+        }
     }
 
 
@@ -111,53 +139,3 @@ def _partition(each: Freshness, now: int) -> dict[str, Any]:
 
 def _seconds(ms: int | None) -> float | None:
     return None if ms is None else ms / 1000
-
-
-def page_answer(snapshot: Snapshot, faults: list[str]) -> dict[str, Any]:
-    """What the live page draws: per tenant a total and its queues; instants in ms for the browser."""
-    queues = _lines(snapshot, ("tenant", "queue"))
-    totals = _lines(snapshot, ("tenant",))
-    zone = snapshot.definitions.zone
-    return {
-        "as_of": snapshot.now,
-        "faults": faults,
-        "n_min": snapshot.definitions.n_min,
-        "watermark": snapshot.watermark,
-        "partitions": [_partition(each, snapshot.now) for each in snapshot.freshness],
-        "committed_at": None if snapshot.age_ms is None else snapshot.now - snapshot.age_ms,
-        "tenants": [
-            {
-                "tenant": tenant,
-                "zone": str(zone(tenant)),
-                "total": totals[tenant, None],
-                "queues": [
-                    line for (owner, _), line in queues.items() if owner == tenant and _is_shown(line)
-                ],
-            }
-            for tenant in snapshot.tenants
-        ],
-    }
-
-
-def _is_shown(line: dict[str, Any]) -> bool:
-    """Calls that never had a queue make a line only when there is something in it to see."""
-    counts = [line[name]["value"] for name in ("answered", "offered", "abandoned")]
-    return bool(line["queue"] or line["in_queue"] or any(counts))
-
-
-def _lines(snapshot: Snapshot, by: tuple[str, ...]) -> dict[tuple[str | None, str | None], dict[str, Any]]:
-    lines: dict[tuple[str | None, str | None], dict[str, Any]] = {}
-    for row in snapshot.rows(Question(by=by, metrics=PAGE_METRICS)):
-        tenant, queue, _ = row.place
-        line = lines.setdefault((tenant, queue), {"queue": queue, "asa": {}})
-        value, n, low, high = row.number
-        name = row.metric.name
-        if name == "asa_queue" and row.definition["name"] == "enqueued":
-            line["asa"][row.window] = {"value": value, "n": n}
-        elif name == "oldest_waiting":
-            line["oldest_at"] = None if value is None else snapshot.now - round(value * 1000)
-        elif row.window is None:
-            line[name] = value
-        elif row.window == TODAY and name != "asa_queue":
-            line[name] = {"value": value, "n": n, "low": low, "high": high}
-    return lines

@@ -1,7 +1,7 @@
 """The board as a role: its web pages, its tasks, and how they start and stop together.
 
-/metrics, /api/metrics, /events, /livez, /readyz and the live page, all on one event loop with
-whatever other role the process runs. Source: architecture.md §4.
+/metrics, /api/…, /events, /livez, /readyz and the live page, all on one event loop with whatever other
+role the process runs. Source: architecture.md §4.
 """
 
 import asyncio
@@ -9,19 +9,29 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import structlog
 from aiohttp import web
 
-from pipeline.board.answers import QuestionError, api_answer, page_answer, question_of
+from pipeline.board.answers import (
+    QuestionError,
+    api_answer,
+    catalogue_answer,
+    freshness_answer,
+    question_of,
+)
 from pipeline.board.fold import Fold
 from pipeline.board.health import Heartbeat, data_faults
 from pipeline.board.lag import Lag
 from pipeline.board.pacemaker import Pacemaker
 from pipeline.board.publisher import Publisher
 from pipeline.board.reader import Reader
+from pipeline.board.series import series_answer, series_question
+from pipeline.board.stream import Stream
+from pipeline.board.view import choice_of
 from pipeline.kafka.clients import Clients
 from pipeline.kafka.topics import declared_topics
 from pipeline.metrics.calls import ThresholdError
@@ -30,20 +40,25 @@ from pipeline.metrics.definitions import Definitions
 from pipeline.settings import Settings
 from pipeline.telemetry import Telemetry
 
-EVENTS_SECONDS: Final = 0.5
-KEEP_ALIVE_SECONDS: Final = 5.0
 BEAT_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 2.0
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
-PAGE_FILES: Final = {
-    "index.html": "text/html",
-    "app.js": "text/javascript",
-    "style.css": "text/css",
-    "icon.svg": "image/svg+xml",
+KINDS: Final = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
 }
+PAGE_FILES: Final = {
+    each.name: KINDS[Path(each.name).suffix] for each in files(__package__).joinpath("page").iterdir()
+}
+"""The files of the page and what they are."""
 HEADERS: Final = {
     "Cache-Control": "no-cache",
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'self'",
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'; frame-ancestors 'self'"
+    ),
+    "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -100,7 +115,7 @@ class Board:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._runner: web.AppRunner | None = None
-        self._event = (-1, b"")
+        self._stream = Stream(self.publisher, self.faults)
         self._page = {name: files(__package__).joinpath("page", name).read_bytes() for name in PAGE_FILES}
 
     async def start(self) -> None:
@@ -175,6 +190,9 @@ class Board:
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/api/metrics", self._api)
+        app.router.add_get("/api/series", self._series)
+        app.router.add_get("/api/catalogue", self._catalogue)
+        app.router.add_get("/api/freshness", self._freshness)
         app.router.add_get("/events", self._events)
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
@@ -190,11 +208,16 @@ class Board:
         return web.Response(body=body, headers={"Content-Type": kind})
 
     async def _api(self, request: web.Request) -> web.Response:
-        try:
-            answer = api_answer(self.publisher.latest, question_of(request.query))
-        except (QuestionError, DefinitionError, ThresholdError) as error:
-            return _json({"error": str(error)}, 400)
-        return _json(answer)
+        return _answer(lambda: api_answer(self.publisher.latest, question_of(request.query)))
+
+    async def _series(self, request: web.Request) -> web.Response:
+        return _answer(lambda: series_answer(self.publisher.latest, series_question(request.query)))
+
+    async def _catalogue(self, _: web.Request) -> web.Response:
+        return _json(catalogue_answer())
+
+    async def _freshness(self, _: web.Request) -> web.Response:
+        return _json(freshness_answer(self.publisher.latest))
 
     async def _sql(self, request: web.Request) -> web.Response:
         # Only commands on this machine may ask. A browser names the page it asks for: any page could.
@@ -217,31 +240,25 @@ class Board:
         return web.Response(body=self._page[name], content_type=kind, charset="utf-8", headers=HEADERS)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        """Snapshots for the page, at most two per second, and the server's clock in between."""
+        """The numbers somebody chose, for as long as they look."""
+        try:
+            choice = choice_of(request.query)
+        except (QuestionError, DefinitionError) as error:
+            return _json({"error": str(error)}, 400)
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
-        shown = -1
         with contextlib.suppress(ConnectionResetError):
-            while not self._stopping.is_set():
-                if await self.publisher.after(shown, KEEP_ALIVE_SECONDS):
-                    shown, event = self._snapshot_event()
-                    await response.write(self._alive_event() + event)
-                    await asyncio.sleep(EVENTS_SECONDS)
-                else:
-                    await response.write(self._alive_event())
+            async for told in self._stream.events(choice, self._stopping):
+                await response.write(told)
         return response
 
-    def _alive_event(self) -> bytes:
-        return b"event: alive\ndata: %d\n\n" % self.publisher.now_ms()
 
-    def _snapshot_event(self) -> tuple[int, bytes]:
-        """The latest snapshot for the page, made once for all who look."""
-        number = self.publisher.number
-        if self._event[0] != number:
-            answer = page_answer(self.publisher.latest, self.faults())
-            self._event = (number, b"event: snapshot\ndata: " + _encode(answer) + b"\n\n")
-        return self._event
+def _answer(make: Callable[[], dict[str, Any]]) -> web.Response:
+    try:
+        return _json(make())
+    except (QuestionError, DefinitionError, ThresholdError) as error:
+        return _json({"error": str(error)}, 400)
 
 
 def _json(answer: dict[str, Any], status: int = 200) -> web.Response:

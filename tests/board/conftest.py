@@ -24,11 +24,22 @@ class Stage:
         self.board = Board(
             settings, definitions, Telemetry(), extra_checks=lambda: self.checks, now_ms=lambda: self.now, reads_log=False
         )  # fmt: skip
+        self._definitions = definitions
+        self._by_stream: dict[str, Worker] = {}
         self.workers = [Worker(n, partitions=workers, definitions=definitions) for n in range(workers)]
 
     def tell(self, events: list[dict], worker: int = 0) -> None:
         """One commit of a worker, appended now."""
-        owner = self.workers[worker]
+        self._commit(self.workers[worker], events)
+
+    def tell_all(self, told: dict[str, list[dict]]) -> None:
+        """One commit of each stream's worker."""
+        for stream, events in told.items():
+            if stream not in self._by_stream:
+                self._by_stream[stream] = Worker(stream=stream, definitions=self._definitions)
+            self._commit(self._by_stream[stream], events)
+
+    def _commit(self, owner: Worker, events: list[dict]) -> None:
         for each in owner.log(events, self.now):
             self.board.fold.take(owner.source, each)
         self.board.fold.caught_up(owner.source)

@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import re
 
 import aiohttp
 import pytest
 
-from pipeline.board.server import Board
+from pipeline.board.server import PAGE_FILES, Board
 from pipeline.settings import Settings
 from pipeline.telemetry import Telemetry
 from tests.builders import UNDECLARED, event, ms
@@ -171,12 +172,12 @@ async def test_a_change_is_published_by_itself(stage):
             await asyncio.sleep(0.02)
 
 
-async def next_snapshot(stream):
+async def next_event(stream, wanted="view"):
     name = ""
     async for line in stream:
         if line.startswith(b"event: "):
             name = line[7:].strip().decode()
-        elif line.startswith(b"data: ") and name == "snapshot":
+        elif line.startswith(b"data: ") and name == wanted:
             return json.loads(line[6:])
     raise AssertionError("the stream has ended")
 
@@ -189,29 +190,46 @@ async def test_the_stream_begins_with_what_is_known_and_goes_on_by_itself(stage)
         aiohttp.ClientSession() as session,
         session.get(f"{stage.board.url}/events") as answer,
     ):
-        first = await next_snapshot(answer.content)
-        assert first["tenants"][0]["queues"][0]["asa"]["1m"] == {"value": 30.0, "n": 1}
+        names = await next_event(answer.content, "names")
+        assert names == {"tenants": ["t"], "queues": ["sales"]}
+        first = await next_event(answer.content)
+        assert first["blocks"][0]["calls"]["queues"][0]["asa_queue"] == [30.0, 1, None, None]
         began = asyncio.get_running_loop().time()
         stage.tell(EVENTS[2:])
-        second = await next_snapshot(answer.content)
-        assert [queue["queue"] for queue in second["tenants"][0]["queues"]] == ["billing", "sales"]
+        second = await next_event(answer.content)
+        assert [line["queue"] for line in second["blocks"][0]["calls"]["queues"]] == ["billing", "sales"]
         assert asyncio.get_running_loop().time() - began >= 0.45, "at most two per second"
+
+
+async def test_a_stream_of_what_cannot_be_chosen_says_why(stage):
+    status, answer = await stage.json("/events?window=2h")
+    assert (status, answer["error"]) == (400, "unknown window '2h'; known are 1m, 5m, 15m, 30m, 1h, today")
+    status, answer = await stage.json("/events?service_level=best")
+    assert (status, answer["error"].startswith("service_level has no definition 'best'")) == (400, True)
 
 
 async def test_stopping_does_not_wait_for_those_who_look(stage):
     stage.tell(EVENTS)
     stage.show()
     async with aiohttp.ClientSession() as session, session.get(f"{stage.board.url}/events") as answer:
-        await next_snapshot(answer.content)
+        await next_event(answer.content)
         async with asyncio.timeout(4):
             await stage.board.stop()
 
 
-@pytest.mark.parametrize("path", ["/", "/app.js", "/style.css", "/icon.svg"])
-async def test_the_page_needs_nothing_from_elsewhere(stage, path):
-    status, body, _ = await stage.get(path)
+@pytest.mark.parametrize("name", ["", *sorted(PAGE_FILES)])
+async def test_the_page_needs_nothing_from_elsewhere(stage, name):
+    status, body, _ = await stage.get(f"/{name}")
     assert status == 200
     assert "://" not in body.replace("http://www.w3.org/2000/svg", "")
+    assert not re.search(r"\son\w+=|\sstyle=|innerHTML", body), "what the content policy forbids"
+
+
+async def test_the_page_may_load_nothing_but_its_own_files(stage):
+    async with aiohttp.ClientSession() as session, session.get(stage.board.url) as answer:
+        policy = answer.headers["Content-Security-Policy"].split("; ")
+    assert {"default-src 'self'", "base-uri 'none'", "form-action 'none'", "object-src 'none'"} <= set(policy)
+    assert not any("unsafe" in each for each in policy)
 
 
 async def test_what_is_not_there_is_not_found(stage):
