@@ -30,24 +30,43 @@ def facts(events):
     return list(found.values())
 
 
-class Book:
-    """The facts of the units of one kind dated at or before an instant."""
+def persons(told):
+    """Users by account joined into persons: every link gives all who bear either name one name."""
+    name = {}
+    for e in told:
+        if what(e) == "linked":
+            account = e["tenantid"], e["accountid"]
+            one, other = (
+                name.setdefault((*account, e["data"][ref]), (e["data"][ref],))
+                for ref in ("user_ref", "same_as")
+            )
+            for user, known in name.items():
+                if user[:2] == account and known in {one, other}:
+                    name[user] = tuple(sorted({*one, *other}))
+    return name
 
-    def __init__(self, events, at, zones, unit="account", tenant=None):
+
+class Book:
+    """The facts of the units of one kind dated at or before an instant. `joined`: linked users are one."""
+
+    def __init__(self, events, at, zones, unit="account", tenant=None, joined=False):
         self.at, self.zones = at, zones
         self.by_unit = defaultdict(list)
-        for e in facts(events):
+        told = [e for e in facts(events) if instant(e["time"]) <= at]
+        linked = persons(told) if joined else {}
+        for e in told:
             user = e["data"].get("user_ref")
-            if instant(e["time"]) > at or tenant not in {None, e["tenantid"]}:
+            if tenant not in {None, e["tenantid"]} or (unit == "user" and user is None):
                 continue
-            if unit == "user" and user is None:
-                continue
-            self.by_unit[e["tenantid"], e["accountid"], user if unit == "user" else None].append(e)
+            person = linked.get((e["tenantid"], e["accountid"], user), user)
+            self.by_unit[e["tenantid"], e["accountid"], person if unit == "user" else None].append(e)
         self.unit = unit
 
+    def local_date(self, tenant, moment):
+        return moment.astimezone(ZoneInfo(self.zones.get(tenant, "UTC"))).date()
+
     def days_ago(self, tenant, moment):
-        zone = ZoneInfo(self.zones.get(tenant, "UTC"))
-        return (self.at.astimezone(zone).date() - moment.astimezone(zone).date()).days
+        return (self.local_date(tenant, self.at) - self.local_date(tenant, moment)).days
 
     def eligible(self, key):
         turns = [

@@ -33,14 +33,14 @@ def said_of(draw, kind):
     elif kind == "invited":
         data["kind"] = draw(st.sampled_from(["user", "referral", "pigeon"]))
     elif kind == "linked":
-        data["same_as"] = "r"
+        data["same_as"] = draw(st.sampled_from("pqrs"))
     return data
 
 
 @st.composite
-def stories(draw):
+def stories(draw, edges=tuple(EDGES)):
     """A few accounts around an edge, in the 90 days before it, mostly on few days."""
-    edge = draw(st.sampled_from(EDGES))
+    edge = draw(st.sampled_from(edges))
     shifts = draw(st.lists(st.sampled_from(SHIFTS), min_size=2, max_size=5))
     found = []
     for index in range(draw(st.integers(2, 25))):

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.metrics.adoption import Adoption, read_adoption
 from pipeline.metrics.buckets import DEFAULT_BOUNDS_S
-from pipeline.metrics.business import Calendar, read_holidays, read_week
+from pipeline.metrics.business import WEEKDAYS, Calendar, read_holidays, read_week
 from pipeline.metrics.health import Health, read_health
 
 UTC_ZONE: Final = ZoneInfo("UTC")
@@ -22,7 +22,7 @@ _KNOWN: Final = {
     "health",
 }  # fmt: skip
 RECOGNITIONS: Final = ("effective", "event", "scheduled")
-_TENANT_KNOWN: Final = {"tz", "business_hours", "holidays", "ticket_groups"}
+_TENANT_KNOWN: Final = {"tz", "week_start", "business_hours", "holidays", "ticket_groups"}
 
 
 ALWAYS_OPEN: Final = Calendar(UTC_ZONE, None, frozenset())
@@ -33,9 +33,13 @@ class DefinitionsError(ValueError):
 
 
 class Tenant(NamedTuple):
-    """One declared tenant. A tenant not named is UTC, open all hours."""
+    """One declared tenant. A tenant not named is UTC, open all hours, its weeks begin on Monday.
+
+    `week_start`: 1 Monday … 7 Sunday.
+    """
 
     zone: ZoneInfo = UTC_ZONE
+    week_start: int = 1
     business_hours: dict[str, list[str]] | None = None
     holidays: tuple[str, ...] = ()
     ticket_groups: tuple[tuple[str, str], ...] = ()
@@ -137,8 +141,13 @@ def _tenant(name: str, entry: Any, faults: list[str]) -> Tenant:
     groups = entry.get("ticket_groups", {})
     week = read_week(entry.get("business_hours"), f"{place}.business_hours", faults)
     holidays = read_holidays(entry.get("holidays", []), f"{place}.holidays", faults)
+    week_start = entry.get("week_start", WEEKDAYS[0])
+    if week_start not in WEEKDAYS:
+        faults.append(f"{place}.week_start: {week_start!r} is none of {', '.join(WEEKDAYS)}")
+        week_start = WEEKDAYS[0]
     return Tenant(
         zone,
+        WEEKDAYS.index(week_start) + 1,
         entry.get("business_hours"),
         tuple(sorted(str(day) for day in holidays)),
         tuple(sorted(groups.items())) if isinstance(groups, dict) else (),

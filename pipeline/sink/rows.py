@@ -115,6 +115,7 @@ def declaration(definitions: Definitions, declared_at: int) -> Row:
         adoption.w,
         health.days,
         health.weights,
+        {name: tenant.week_start for name, tenant in definitions.tenants.items()},
         declared_at,
     )
 

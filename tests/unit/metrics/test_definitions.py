@@ -21,10 +21,15 @@ def test_threshold_becomes_a_bound_once():
     assert found.bounds_ms == tuple(sorted({*(s * 1000 for s in DEFAULT_BOUNDS_S), 7_000, 500}))
 
 
+def test_weeks_begin_on_monday_unless_declared():
+    found = declare({"tenants": {"a": {"week_start": "sun"}, "b": {}}})
+    assert [found.tenants[name].week_start for name in "ab"] == [7, 1]
+
+
 def test_all_faults_are_told_at_once():
     table = {
         "tenant": {},
-        "tenants": {"a": {"tz": "Mars/Olympus", "colour": "red"}, "b": 5},
+        "tenants": {"a": {"tz": "Mars/Olympus", "week_start": "first", "colour": "red"}, "b": 5},
         "thresholds": [0, "x"],
         "stuck_after": -1,
         "n_min": True,
@@ -35,6 +40,7 @@ def test_all_faults_are_told_at_once():
     for place in (
         "tenant:",
         "tenants.a.tz",
+        "tenants.a.week_start",
         "tenants.a.colour",
         "tenants.b",
         "thresholds[0]",
