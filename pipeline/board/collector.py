@@ -19,7 +19,7 @@ from pipeline.board.exports import LEVELS, WINDOWED, Export, LevelExport
 from pipeline.board.freshness import Freshness
 from pipeline.board.people import PEOPLE, PeopleExport
 from pipeline.board.places import dims_of, windows_of
-from pipeline.board.snapshot import Snapshot
+from pipeline.board.snapshot import Snapshot, is_kept
 from pipeline.board.success import SUCCESS, SuccessExport
 from pipeline.metrics import calls
 from pipeline.metrics.families import LATE
@@ -36,6 +36,8 @@ def _windowed(export: Export, snapshot: Snapshot) -> Metric:
     dims = dims_of(export.family)
     family = GaugeMetricFamily(export.name, export.help, labels=[*dims, "window", *names])
     for window in windows_of(export.family):
+        if not is_kept(window, export.maturity_ms):
+            continue
         parts = snapshot.cells_of(export.family, window, export.maturity_ms)
         for place in snapshot.places.get(dims, ()):
             cells = parts.get(place, {})

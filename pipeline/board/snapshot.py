@@ -235,12 +235,16 @@ class Snapshot:
         return day_window(window, self.now, self.definitions.zone(place[0] or "")).start
 
 
+def is_kept(window: str, maturity_ms: int) -> bool:
+    """Whether the board still has what of a window is not ripe: an hour of buckets, or nothing else in it."""
+    return maturity_ms <= LONGEST_MS or window in LIVE_WINDOWS or window == TODAY
+
+
 def _is_asked(window: str, maturity_ms: int, question: Question) -> bool:
     """What the board cannot know, because it has let go of what is not ripe, is told of on request."""
     if question.windows is not None and window not in question.windows:
         return False
-    is_known = maturity_ms <= LONGEST_MS or window in LIVE_WINDOWS or window == TODAY
-    return is_known or question.metrics is not None
+    return is_kept(window, maturity_ms) or question.metrics is not None
 
 
 def _definitions_asked(metric: Metric, question: Question) -> list[Definition]:

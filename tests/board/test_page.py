@@ -102,7 +102,7 @@ async def test_the_oldest_waiting_ticks_by_itself_on_the_servers_clock(stage, pa
 
 
 async def test_stale_numbers_are_greyed_and_the_reason_and_since_when_are_told(stage, page):
-    stage.tell(answered("a", 40, 30))
+    stage.tell([*answered("a", 40, 30), event("queued", 50, contact="b")])
     stage.show()
     await page.open()
     assert await asyncio.to_thread(page.state) == "live"
@@ -114,6 +114,7 @@ async def test_stale_numbers_are_greyed_and_the_reason_and_since_when_are_told(s
     assert await page.said("#notice-title") == f"These numbers are not current since {since}"
     assert "no commit for 120 s" in await page.said("#faults")
     assert await page.said("#age") == "data 2:00 old"
+    assert await page.said(tile("oldest") + " > .value") == "0:10", "as of the last commit"
     await page.shot("stale")
     assert "grayscale" in await page.asked("getComputedStyle(document.querySelector('main')).filter")
     assert await page.asked("getComputedStyle(document.querySelector('.tile > .value')).color") != ink

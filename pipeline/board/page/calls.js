@@ -3,7 +3,7 @@
 import * as choice from "./choice.js";
 import { Children, element, mark, say } from "./dom.js";
 import { Rows } from "./rows.js";
-import { serverNow } from "./stream.js";
+import { shownNow } from "./stream.js";
 import { drawBand, makeBand, Tiles } from "./tiles.js";
 import { ABSENT, basis, clock, count, percent, WINDOW_NAMES } from "./words.js";
 
@@ -46,7 +46,7 @@ function waitingNote({ scheduled, stuck }) {
   return [scheduled ? `${scheduled} scheduled` : "", stuck ? `${stuck} stuck` : ""].filter(Boolean).join(", ");
 }
 
-export const oldestText = (at) => (at === null ? "no one" : clock((serverNow() - at) / 1000));
+export const oldestText = (at) => (at === null ? "no one" : clock((shownNow() - at) / 1000));
 
 function overTime(told, name, text) {
   return told.over(name).map(([window, row]) => [WINDOW_NAMES[window], row && row.value !== null ? text(row.value) : ABSENT]);

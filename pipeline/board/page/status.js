@@ -1,7 +1,7 @@
 // Whether the numbers are those of now, since when not, and why; what is read aloud.
 
 import { byId, element, say } from "./dom.js";
-import { fetchJson, serverNow, silentMs } from "./stream.js";
+import { fetchJson, serverNow, silentMs, standAt } from "./stream.js";
 import { ago, clock, timeOfDay } from "./words.js";
 
 const SILENCE_MS = 12_000;
@@ -31,6 +31,7 @@ export function drawStatus(view, totals) {
     summaryAt = 0;
   }
   const committedAt = view?.committed_at ?? null;
+  standAt(state === "live" ? null : committedAt);
   say(byId("state"), word);
   say(byId("age"), state === "connecting" ? "" : committedAt === null ? "no data yet" : `data ${ago(serverNow() - committedAt)} old`);
   byId("notice").hidden = title === "";

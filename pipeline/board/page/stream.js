@@ -6,8 +6,14 @@ let events = null;
 let retry = 0;
 let clockOffset = 0;
 let heardAt = null;
+let standsAt = null;
 
 export const serverNow = () => Date.now() + clockOffset;
+// What grows by itself stands still with the numbers that are not current.
+export const standAt = (at) => {
+  standsAt = at;
+};
+export const shownNow = () => standsAt ?? serverNow();
 export const silentMs = () => (heardAt === null ? null : performance.now() - heardAt);
 
 export function connect(query, { onNames, onView }) {

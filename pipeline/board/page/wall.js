@@ -4,7 +4,7 @@ import { oldestText } from "./calls.js";
 import * as choice from "./choice.js";
 import { byId, Children, element, mark, say } from "./dom.js";
 import { ABSENT, ago, basis, clock, count, percent, span, timeOfDay, WINDOW_NAMES } from "./words.js";
-import { serverNow } from "./stream.js";
+import { serverNow, shownNow } from "./stream.js";
 
 const FIELDS = [
   ["oldest", "Oldest waiting, seconds", 1], ["asa", "Average speed of answer, seconds", 1], ["service_level", "Service level at least, %", 100],
@@ -12,7 +12,7 @@ const FIELDS = [
 ];
 
 function oldestReason(calls, lines) {
-  const waited = calls.oldestAt === null ? 0 : (serverNow() - calls.oldestAt) / 1000;
+  const waited = calls.oldestAt === null ? 0 : (shownNow() - calls.oldestAt) / 1000;
   if (waited <= choice.limit("oldest")) return "";
   const worst = lines.filter((line) => line.oldest_waiting[0] !== null).sort((one, other) => other.oldest_waiting[0] - one.oldest_waiting[0])[0];
   return `Somebody has waited for more than ${clock(choice.limit("oldest"))}${worst?.queue ? ` in ${worst.queue}` : ""}`;
@@ -43,7 +43,7 @@ const beside = (calls, name, window, text) => {
 };
 
 function ageTile({ committed_at: at }, isCurrent) {
-  const told = { key: "age", label: "Data", value: at === null ? ABSENT : `${ago(serverNow() - at)} old`, isNone: at === null };
+  const told = { key: "age", label: "Age of the data", value: at === null ? ABSENT : ago(serverNow() - at), isNone: at === null };
   return isCurrent || at === null ? told : { ...told, reason: `Not current since ${timeOfDay(at)}` };
 }
 

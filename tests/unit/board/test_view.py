@@ -4,8 +4,10 @@ import json
 
 import msgspec
 import pytest
+from prometheus_client import CollectorRegistry
 
 from pipeline.board.answers import QuestionError, api_answer, question_of
+from pipeline.board.collector import SnapshotCollector
 from pipeline.board.fold import Fold
 from pipeline.board.snapshot import snapshot_of
 from pipeline.board.view import MOST_LINES, SECTIONS, Choice, choice_of, names_answer, view_answer
@@ -88,6 +90,17 @@ def test_every_number_of_the_view_is_one_of_the_api(snapshot):
             window,
             dims,
         )
+
+
+def test_no_family_of_prometheus_fails_on_a_company_of_every_stream(snapshot):
+    registry = CollectorRegistry()
+    registry.register(SnapshotCollector(lambda: snapshot))
+    assert registry.get_sample_value("pulse_collector_errors_total") == 0
+    labels = {"tenant": "acme", "group": "desk", "channel": "mail"}
+    reopened = "support_solve_events_reopened"
+    assert registry.get_sample_value(reopened, labels | {"window": "today"}) == 0
+    assert registry.get_sample_value(reopened, labels | {"window": "30d"}) is None
+    assert registry.get_sample_value("support_solve_events", labels | {"window": "30d"}) > 0
 
 
 def test_every_number_of_a_line_is_one_of_the_api(snapshot):
