@@ -25,7 +25,7 @@ MARK = "gone"
 """Stands in every name and reference of the entity, and nowhere else."""
 ARGUMENTS = {
     "from": "'2020-01-01 00:00:00'", "to": "'2030-01-01 00:00:00'", "at": "'2027-01-01 00:00:00'", "core": "[]",
-    "tz": "'UTC'", "recognition": "'effective'", "last": "'2026-04-01'", ("first", "Date"): "'2026-01-01'",
+    "unit": "'user'", "period": "'day'", "since": "'first_use'", "recognition": "'effective'", "last": "'2026-04-01'", ("first", "Date"): "'2026-01-01'",
     "first": "'2026-01-01 00:00:00'",
 }  # fmt: skip
 PLACES = ("queue_id", "to_queue_id", "group_id")
