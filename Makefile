@@ -46,15 +46,19 @@ chaos: setup kafka-jars ## workers and broker killed for minutes; the same SEED 
 bench: setup kafka-jars ## throughput, latency, restore, scrape; one JSON line each
 	@for bench in bench/[a-z]*.py; do $(BIN)/python $$bench || exit 1; done
 
-parts: ## install what the tests need of the system (promtool, amtool, Chromium, Java, Maven) where it is missing
+parts: ## install what the tests need of the system (Prometheus, Chromium, Java, Maven, wget) where it is missing
 	@tests/parts.sh
 
 kafka-jars: setup ## fetch the jars of the local Kafka once (about 43 MB, into the user's cache)
 	@$(BIN)/python -m pipeline.local.jars
 
+PIN := pip-compile --quiet --generate-hashes --strip-extras --no-header \
+  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
 lock: setup ## pin every dependency anew, with hashes (needs pip-tools on the PATH)
-	pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --strip-extras --no-header \
-	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
+	$(PIN) --extra dev --extra embedded --allow-unsafe -o requirements.lock pyproject.toml
+	# What the container image holds: neither tools nor the embedded ClickHouse.
+	$(PIN) -c requirements.lock -o requirements.image.lock pyproject.toml
 
 clean: ## remove caches and the demo's data (.pulse); .venv stays
 	rm -rf .pulse .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov build dist

@@ -11,6 +11,7 @@ declare -A package_of=(
   [chromedriver]=chromium-driver
   [java]=openjdk-17-jre-headless
   [mvn]=maven
+  [wget]=wget
 )
 
 missing_packages() {
@@ -29,7 +30,7 @@ fi
 if ! command -v apt-get >/dev/null || [ "${as_root[*]-}" = false ]; then
   echo "The tests need these and cannot install them here: ${packages[*]}" >&2
   echo "On Debian or Ubuntu: sudo apt-get update && sudo apt-get install --no-install-recommends ${packages[*]}" >&2
-  echo "Elsewhere put promtool, prometheus, amtool, chromium, chromedriver, java (17 or newer) and mvn on the PATH." >&2
+  echo "Elsewhere put promtool, prometheus, amtool, chromium, chromedriver, java (17 or newer), mvn and wget on the PATH." >&2
   exit 1
 fi
 

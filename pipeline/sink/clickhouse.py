@@ -7,6 +7,7 @@ same from here. One client belongs to one thread.
 from collections.abc import Sequence
 from enum import StrEnum
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -89,6 +90,11 @@ def open_client(sink: Sink, database: str | None = None) -> Client:
     """
     url = urlsplit(sink.url.get_secret_value())
     if url.scheme == "chdb":
+        if find_spec("chdb") is None:
+            raise NotSupportedError(
+                "the embedded ClickHouse is not installed: pip install 'pulse-pipeline[embedded]', "
+                "or set sink.url to the address of a server"
+            )
         client = clickhouse_connect.get_client(
             interface="chdb",
             path=unquote(url.netloc + url.path),
