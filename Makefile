@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SEED ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types format chaos bench parts kafka-jars lock clean
+.PHONY: help setup demo test check lint types format chaos bench parts kafka-jars dashboards lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ parts: ## install what the tests need of the system (Prometheus, Chromium, Java,
 
 kafka-jars: setup ## fetch the jars of the local Kafka once (about 43 MB, into the user's cache)
 	@$(BIN)/python -m pipeline.local.jars
+
+dashboards: setup ## write deploy/grafana/dashboards anew from the code beside it
+	$(BIN)/python -m deploy.grafana
 
 PIN := pip-compile --quiet --generate-hashes --strip-extras --no-header \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host

@@ -32,9 +32,11 @@ def unready(ports: tuple[int, ...]) -> list[str]:
 
 
 if __name__ == "__main__":
-    found = unready((
-        int(os.environ.get("PULSE_BOARD__PORT", "8470")),
-        int(os.environ.get("PULSE_WORKER__HEALTH_PORT", "8471")),
-    ))
+    found = unready(
+        (
+            int(os.environ.get("PULSE_BOARD__PORT", "8470")),
+            int(os.environ.get("PULSE_WORKER__HEALTH_PORT", "8471")),
+        )
+    )
     print("\n".join(found) or "ready")  # noqa: T201 - a command of its own
     sys.exit(bool(found))

@@ -79,7 +79,9 @@ def becomes_well(service: dict, command: list[str], process: subprocess.Popen[by
 
 
 @contextmanager
-def running(command: Sequence[str | Path], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: Sequence[str | Path], log: Path, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
     with (
         log.open("wb") as out,
         subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | environment) as process,
@@ -98,9 +100,8 @@ def test_the_broker_of_the_file_starts_serves_pulse_and_is_missed_when_it_is_gon
         name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for name, value in service["environment"].items()
     }
     moved = {":9092": f":{inner}", ":9094": f":{host}", ":9093": f":{controller}", "//kafka:": "//localhost:"}
-    for name, value in environment.items():
-        for old, new in moved.items():
-            environment[name] = environment[name].replace(old, new)
+    for old, new in moved.items():
+        environment = {name: value.replace(old, new) for name, value in environment.items()}
     environment["KAFKA_LOG_DIRS"] = str(tmp_path / "data")
     for folder in ("defaults", "mounted", "config"):
         (tmp_path / folder).mkdir()
@@ -146,7 +147,7 @@ def answering(path: str, status: int) -> Iterator[int]:
     """A server that knows one path; answers its port."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):  # noqa: N802 - the library's name
+        def do_GET(self):
             self.send_response(status if self.path == path else 404)
             self.end_headers()
             self.wfile.write(b"Ok.\n")

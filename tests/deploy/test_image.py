@@ -94,7 +94,11 @@ def test_the_image_is_of_two_stages_runs_as_nobody_and_can_be_found_unwell():
 
 def test_the_build_sees_what_the_dockerfile_copies_and_nothing_else():
     ignored = (ROOT / ".dockerignore").read_text().split()
-    copied = {name for line in re.findall(r"^COPY (?!--)(.+) \S+$", DOCKERFILE, re.MULTILINE) for name in line.split()}
+    copied = {
+        name
+        for line in re.findall(r"^COPY (?!--)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+        for name in line.split()
+    }
     assert ignored[ignored.index("*")] == "*"
     assert {line[1:] for line in ignored if line.startswith("!")} == copied
 
@@ -122,9 +126,7 @@ def test_every_dependency_of_the_wheel_is_in_the_image(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (name,) = [each for each in archive.namelist() if each.endswith(".dist-info/METADATA")]
         told = archive.read(name).decode()
-    wanted = {
-        line.lower() for line in re.findall(r"^Requires-Dist: ([\w.\-]+==[\w.]+)$", told, re.MULTILINE)
-    }
+    wanted = {line.lower() for line in re.findall(r"^Requires-Dist: ([\w.\-]+==[\w.]+)$", told, re.MULTILINE)}
     assert len(wanted) > 15
     assert wanted <= set(pins("requirements.image.lock"))
 
@@ -176,7 +178,9 @@ def test_the_wheel_makes_topics_and_tables_and_serves_the_page(run, installed, o
 
 
 def ready(check: list[str | Path], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(check, env=clean(environment), capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(
+        check, env=clean(environment), capture_output=True, text=True, check=False, timeout=30
+    )
 
 
 def test_without_the_embedded_engine_the_sink_says_what_is_missing(monkeypatch):
