@@ -24,7 +24,7 @@ def unready(ports: tuple[int, ...]) -> list[str]:
             answer = connection.getresponse()
             reasons: list[str] = json.loads(answer.read())["reasons"]
         except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
-            return [f"no answer on port {port}: {error or type(error).__name__}"]
+            return [f"no answer on port {port}: {str(error) or type(error).__name__}"]
         finally:
             connection.close()
         return reasons if answer.status == 503 else []

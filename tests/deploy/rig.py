@@ -108,6 +108,9 @@ def installation(kafka: Kafka, folder: Path) -> Iterator[Rig]:
         exits.enter_context(process(scrape, folder / "prometheus.log", environment, folder))
         rig = Rig(f"http://127.0.0.1:{prometheus}", f"http://127.0.0.1:{board}", now)
         until(lambda: caught_up(rig, second), folder)
+        positions = read_by_board(rig)
+        assert len(positions) == len(STREAMS) * 4
+        until(lambda: is_level(rig, kafka.topic_prefix, positions), folder)
         yield rig
 
 
@@ -158,7 +161,7 @@ def process(
 
 
 def caught_up(rig: Rig, second: int) -> bool:
-    """Ready, nothing left to read, ClickHouse level with it, and every process scraped some times."""
+    """Ready, nothing left to read but heartbeats, and every process scraped some times."""
     for url in (rig.board, f"http://127.0.0.1:{second}"):
         try:
             with urllib.request.urlopen(f"{url}/readyz", timeout=5):
@@ -167,14 +170,30 @@ def caught_up(rig: Rig, second: int) -> bool:
             return False
     lag = rig.instant("max(pulse_consumer_lag_messages)")
     scrapes = rig.instant('min(count_over_time(up{job="pulse"}[1m]))')
-    heartbeats = rig.instant(f"min(pulse_heartbeat_queryable_timestamp_seconds) > {rig.now}")
-    return bool(
-        lag
-        and float(lag[0]["value"][1]) <= len(STREAMS) * 4
-        and scrapes
-        and float(scrapes[0]["value"][1]) >= 8
-        and heartbeats
+    return bool(lag and scrapes) and number(lag[0]) <= 5 and number(scrapes[0]) >= 8
+
+
+def is_level(rig: Rig, prefix: str, positions: dict[tuple[str, str], float]) -> bool:
+    """Whether ClickHouse has what the board had at these positions of the state logs."""
+    reached = {
+        (each["metric"]["topic"], each["metric"]["partition"]): number(each)
+        for each in rig.instant("max by (topic, partition) (pulse_sink_position_offset)")
+    }
+    return all(
+        reached.get((f"{prefix}.{stream}.state", partition), -1) >= position
+        for (stream, partition), position in positions.items()
     )
+
+
+def read_by_board(rig: Rig) -> dict[tuple[str, str], float]:
+    return {
+        (each["metric"]["stream"], each["metric"]["partition"]): number(each)
+        for each in rig.instant("min by (stream, partition) (pulse_state_log_position)")
+    }
+
+
+def number(sample: dict[str, Any]) -> float:
+    return float(sample["value"][1])
 
 
 def until(holds: Callable[[], bool], folder: Path) -> None:

@@ -78,5 +78,18 @@ def calls(now_ms: int) -> Iterator[Told]:
     story = simulate(CallCentre(rate=6.0), 11, now_ms - STORY_MS)
     for record in takewhile(lambda record: record.deliver_at_ms < now_ms + AHEAD_MS, story):
         yield Told("call", record.key, encode(record.event))
-    # Something to be rejected and listed.
+    # Somebody who waits, whatever the story is at; something to be rejected and listed.
+    yield Told("call", b"one|waits", json.dumps(waiting(now_ms)).encode())
     yield Told("call", b"nobody", b"not an event")
+
+
+def waiting(now_ms: int) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "source": "/one",
+        "id": "waits",
+        "tenantid": "one",
+        "type": "pulse.call.queued",
+        "time": instant_text(now_ms - 1000),
+        "data": {"contact_id": "waits", "queue_id": "patience"},
+    }
