@@ -108,8 +108,8 @@ def installation(kafka: Kafka, folder: Path) -> Iterator[Rig]:
         exits.enter_context(process(scrape, folder / "prometheus.log", environment, folder))
         rig = Rig(f"http://127.0.0.1:{prometheus}", f"http://127.0.0.1:{board}", now)
         until(lambda: caught_up(rig, second), folder)
+        until(lambda: len(read_by_board(rig)) == len(STREAMS) * 4, folder)
         positions = read_by_board(rig)
-        assert len(positions) == len(STREAMS) * 4
         until(lambda: is_level(rig, kafka.topic_prefix, positions), folder)
         yield rig
 

@@ -13,6 +13,7 @@ from tests.conftest import ROOT
 CASES = ("T1", "T4", "T6", "T8", "S1", "S2", "S3", "S4", "U1", "U2", "R2", "R3")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 KEYS = {
+    "call": lambda event: event["data"]["contact_id"],
     "ticket": lambda event: event["data"]["ticket_id"],
     "survey": lambda event: event["data"]["survey_id"],
     "agent": lambda event: event["data"]["agent_id"],
@@ -37,7 +38,7 @@ def traffic(now_ms: int) -> list[Told]:
         (instant_ms(event["time"]), event["type"].split(".")[1], event)
         for name in CASES
         for event in moved(name, now_ms - 60_000)
-    ]
+    ] + moments(now_ms)
     told.sort(key=lambda each: each[0])
     found = [
         Told(stream, f"{event['tenantid']}|{KEYS[stream](event)}".encode(), json.dumps(event).encode())
@@ -78,18 +79,32 @@ def calls(now_ms: int) -> Iterator[Told]:
     story = simulate(CallCentre(rate=6.0), 11, now_ms - STORY_MS)
     for record in takewhile(lambda record: record.deliver_at_ms < now_ms + AHEAD_MS, story):
         yield Told("call", record.key, encode(record.event))
-    # Somebody who waits, whatever the story is at; something to be rejected and listed.
-    yield Told("call", b"one|waits", json.dumps(waiting(now_ms)).encode())
+    # Something to be rejected and listed.
     yield Told("call", b"nobody", b"not an event")
 
 
-def waiting(now_ms: int) -> dict[str, Any]:
-    return {
-        "specversion": "1.0",
-        "source": "/one",
-        "id": "waits",
-        "tenantid": "one",
-        "type": "pulse.call.queued",
-        "time": instant_text(now_ms - 1000),
-        "data": {"contact_id": "waits", "queue_id": "patience"},
-    }
+def moments(now_ms: int) -> list[tuple[int, str, dict[str, Any]]]:
+    """One who waits, and a ticket solved a moment ago: whatever the stories are at, and however slow a start is."""
+    ticket = {"ticket_id": "quick", "group_id": "desk"}
+    told = [
+        ("call.queued", 1, {"contact_id": "waits", "queue_id": "patience"}),
+        ("ticket.created", 300, {**ticket, "channel": "email", "author_kind": "customer"}),
+        ("ticket.message_added", 200, {"ticket_id": "quick", "author_kind": "agent", "agent_id": "a"}),
+        ("ticket.solved", 100, {"ticket_id": "quick"}),
+    ]
+    return [
+        (
+            now_ms - ago * 1000,
+            what.partition(".")[0],
+            {
+                "specversion": "1.0",
+                "source": "/moments",
+                "id": what,
+                "tenantid": "one",
+                "type": f"pulse.{what}",
+                "time": instant_text(now_ms - ago * 1000),
+                "data": data,
+            },
+        )
+        for what, ago, data in told
+    ]
