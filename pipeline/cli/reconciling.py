@@ -30,13 +30,14 @@ from pipeline.sink.reconcile import Compared, Difference, Key, Told, compare
 
 ANSWER_SECONDS: Final = 30
 PAUSE_SECONDS: Final = 1.0
+LEAST_TIMES: Final = 4
 SHOWN: Final = 40
 
 
 class Settled(NamedTuple):
     """What is left of the differences of a first comparison when patience ends.
 
-    `moving`: numbers that differed each time and were never the same twice.
+    `moving`: numbers that differed each time, and changed meanwhile.
     """
 
     agreed: int
@@ -92,15 +93,19 @@ def reconcile(
 
 
 def settle(once: Callable[[], Compared], seconds: float) -> Settled:
-    """Compare, and compare again what differed, for so many seconds."""
+    """Compare, and compare again what differed, for so many seconds and a few times at least: once is not
+    enough to see a number move.
+    """
     until = time.monotonic() + seconds
+    times = 1
     first = once()
     seen: dict[Key, list[Difference]] = {each.key: [each] for each in first.differences}
-    while seen and time.monotonic() < until:
+    while seen and (times < LEAST_TIMES or time.monotonic() < until):
         time.sleep(PAUSE_SECONDS)
+        times += 1
         again = {each.key: each for each in once().differences}
         seen = {key: [*told, again[key]] for key, told in seen.items() if key in again}
-    moving = {key for key, told in seen.items() if len(told) > 1 and told[-1] != told[-2]}
+    moving = {key for key, told in seen.items() if any(each != told[0] for each in told)}
     differing = [told[-1] for key, told in seen.items() if key not in moving]
     agreed = first.agreed + len(first.differences) - len(seen)
     return Settled(agreed, differing, len(moving), dict(first.left_out))

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import re
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -23,6 +25,7 @@ from pipeline.sink.ask import select
 from pipeline.sink.reconcile import compare
 from pipeline.state.kinds import KINDS
 
+PULSE = Path(sys.executable).with_name("pulse")
 CASES = Path(__file__).parents[1] / "cases"
 INSTANT = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 ENTITY = {"ticket": "ticket_id", "survey": "survey_id", "agent": "agent_id"}
@@ -32,8 +35,10 @@ SETTLED_MS = 15_000
 """Nothing is dated in the running 10 seconds, so no number moves while two readers are asked."""
 
 
-def told_lately(now: int) -> tuple[Definitions, list[dict]]:
-    """The events of every case, dated so that the last of each case has just happened; a tenant each."""
+def told_lately(now: int) -> tuple[dict, list[dict]]:
+    """Every case's events, dated so that the last of each case has just happened, and its tenants by names
+    of their own.
+    """
     tenants: dict[str, dict] = {}
     found: list[dict] = []
     for path in sorted(CASES.glob("*.json")):
@@ -45,7 +50,7 @@ def told_lately(now: int) -> tuple[Definitions, list[dict]]:
         for event in events:
             moved = INSTANT.sub(lambda m, by=shift: instant_text(instant_ms(m[0]) + by), json.dumps(event))
             found.append(json.loads(moved) | {"tenantid": own[event["tenantid"]]})
-    return declare({"tenants": tenants}), sorted(found, key=lambda event: instant_ms(event["time"]))
+    return tenants, sorted(found, key=lambda event: instant_ms(event["time"]))
 
 
 def place_of(event: dict) -> tuple[str, bytes]:
@@ -75,6 +80,7 @@ def settings(own_kafka, tmp_path):
         kafka=own_kafka,
         board={"port": 0, "render_seconds": 0.1},
         worker={"commit_seconds": 0.2},
+        heartbeat={"enabled": False},
         sink={"url": f"chdb://{tmp_path / 'clickhouse'}", "flush_seconds": 0.3},
         # The facts know no horizon, and cases correct what is days old.
         horizons=dict.fromkeys(("contact_seconds", "callback_seconds", "solved_seconds"), YEAR_SECONDS),
@@ -120,9 +126,10 @@ async def numbers_of(stack: Stack) -> dict:
         return await told.json()
 
 
-async def test_board_clickhouse_and_the_facts_agree_on_every_stream(settings):
+async def test_board_clickhouse_and_the_facts_agree_on_every_stream(settings, tmp_path):
     now = time.time_ns() // 1_000_000
-    definitions, events = told_lately(now)
+    tenants, events = told_lately(now)
+    definitions = declare({"tenants": tenants})
     stack = Stack(settings, definitions, fatal=fail)
     async with stack.running():
         sent = await publish(settings, events)
@@ -130,6 +137,9 @@ async def test_board_clickhouse_and_the_facts_agree_on_every_stream(settings):
         await until(lambda: is_level(stack))
         api = await numbers_of(stack)
         compared = await asyncio.to_thread(compare, api, partial(select, settings.sink), definitions)
+        said = await reconciled(stack, write(tmp_path / "definitions.toml", tenants))
+    assert (said["differing"], said["moving"]) == ([], 0)
+    assert said["agreed"] >= compared.agreed
     assert (
         "\n".join(
             str((*each.key[:3], each.key.where, each.board, each.store)) for each in compared.differences
@@ -140,6 +150,36 @@ async def test_board_clickhouse_and_the_facts_agree_on_every_stream(settings):
     held, faults = held_to_the_facts(api, events, definitions)
     assert "\n".join(faults) == ""
     assert held > 1000
+
+
+def write(file: Path, tenants: dict) -> Path:
+    """A definitions file; what is no table is written as in JSON, which TOML reads too."""
+    lines = []
+    for tenant, told in tenants.items():
+        tables = {name: value for name, value in told.items() if isinstance(value, dict)}
+        lines.append(f'[tenants."{tenant}"]')
+        lines += [f"{name} = {json.dumps(value)}" for name, value in told.items() if name not in tables]
+        for name, table in tables.items():
+            lines.append(f'[tenants."{tenant}".{name}]')
+            lines += [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+    file.write_text("\n".join(lines))
+    return file
+
+
+async def reconciled(stack: Stack, definitions: Path) -> dict:
+    """What `pulse reconcile` says, asking the running stack for its board and its ClickHouse."""
+    asked = {
+        "PULSE_BOARD__PORT": str(stack.board.port),
+        "PULSE_SINK__URL": stack.settings.sink.url.get_secret_value(),
+        "PULSE_DEFINITIONS": str(definitions),
+    }
+    process = await asyncio.create_subprocess_exec(
+        PULSE, "reconcile", "--json", "--patience", "60s",
+        env=os.environ | asked, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await process.communicate()
+    assert process.returncode == 0, (out + err).decode()
+    return json.loads(out)
 
 
 def held_to_the_facts(api: dict, events: list[dict], definitions: Definitions) -> tuple[int, list[str]]:
