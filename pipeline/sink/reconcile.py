@@ -13,12 +13,12 @@ from pipeline.events.instants import instant_ms, instant_text
 from pipeline.metrics.catalogue import METRICS
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import ADOPTION, FLOW, STANDING, STAYING
-from pipeline.metrics.windows import LIVE_WINDOWS, live_window, local_date
+from pipeline.metrics.windows import DAY_WINDOWS, LIVE_WINDOWS, day_window, live_window, local_date
 from pipeline.sink.ask import Answer
 
 Ask: TypeAlias = Callable[[str], Answer]
 
-DIMENSIONS: Final = ("tenant", "queue", "group", "channel", "currency", "stage", "path")
+DIMENSIONS: Final = ("tenant", "queue", "group", "channel", "currency", "stage", "from", "to", "path")
 TOLERANCE: Final = 1e-9
 STEPS: Final = {each.name for each in (STAYING, FLOW, STANDING, ADOPTION)}
 PEOPLE: Final = {"accounts_in_stage", "headcount", "internal_mobility", "attrition"}
@@ -138,6 +138,7 @@ def _of_store(
     found: Numbers = {}
     for row, window in (
         *_live_rows(ask, now),
+        *_summed_rows(ask, now, days, definitions),
         *_day_rows(ask, days),
         *_step_rows(ask, days, metrics),
         *_level_rows(ask, now, definitions),
@@ -188,6 +189,53 @@ def _day_rows(ask: Ask, days: Mapping[str, date]) -> _Rows:
     for row in _rows(ask, f"SELECT * FROM asa_customer WHERE day IN ({wanted})"):  # noqa: S608
         if str(row["day"]) == str(days.get(row["tenant"])):
             yield row | {"metric": "asa_customer"}, "today"
+
+
+_BY_DAY: Final = (
+    "* FROM ticket_days",
+    "* FROM voice_days",
+    "*, 'time_in_stage' AS metric, 'seconds' AS unit, stay_ms AS part FROM time_in_stage",
+    """*, 'stage_moves' AS metric, 'count' AS unit, from_stage AS `from`, to_stage AS `to`,
+        value AS part, value AS n FROM stage_moves""",
+)
+"""Parts by local day: of seconds, ratios and points the numerator and `n`, of counts the count."""
+
+
+def _summed_rows(ask: Ask, now: int, days: Mapping[str, date], definitions: Definitions) -> _Rows:
+    """Windows of several of a tenant's days: the parts summed, and only then a number."""
+    if not days:
+        return
+    opened = {
+        (tenant, window): local_date(day_window(window, now, zone).start, zone)
+        for tenant in days
+        for zone in [definitions.zone(tenant)]
+        for window in DAY_WINDOWS
+    }
+    first, last = min(opened.values()), max(days.values())
+    totals: dict[Key, dict[str, Any]] = {}
+    for parts in _BY_DAY:
+        for row in _rows(ask, f"SELECT {parts} WHERE day BETWEEN '{first}' AND '{last}'"):
+            tenant, day = row["tenant"], str(row["day"])
+            for window in DAY_WINDOWS if day <= str(days.get(tenant, "")) else ():
+                if day >= str(opened[tenant, window]):
+                    total = totals.setdefault(_key(row, "", window), row | dict.fromkeys(_PARTS, 0))
+                    for part in _PARTS:
+                        total[part] += row.get(part, 0)
+    for key, total in totals.items():
+        yield total | {"value": _value(total), "low": None, "high": None}, key.window
+
+
+_PARTS: Final = ("part", "less", "n")
+
+
+def _value(total: Mapping[str, Any]) -> float | None:
+    """As the views of single days make it."""
+    part, less, n = (total[name] for name in _PARTS)
+    if total["unit"] == "count":
+        return float(part)
+    if n == 0:
+        return None
+    return float({"seconds": part / n / 1000, "points": 100 * (part - less) / n}.get(total["unit"], part / n))
 
 
 def _is_counted_as_the_board_does(row: Mapping[str, Any]) -> bool:

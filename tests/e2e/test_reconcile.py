@@ -22,7 +22,7 @@ from pipeline.replay.cases import event_lines, replay
 from pipeline.replay.question import Question
 from pipeline.settings import Settings
 from pipeline.sink.ask import select
-from pipeline.sink.reconcile import compare
+from pipeline.sink.reconcile import Difference, compare
 from pipeline.state.kinds import KINDS
 
 PULSE = Path(sys.executable).with_name("pulse")
@@ -137,19 +137,18 @@ async def test_board_clickhouse_and_the_facts_agree_on_every_stream(settings, tm
         await until(lambda: is_level(stack))
         api = await numbers_of(stack)
         compared = await asyncio.to_thread(compare, api, partial(select, settings.sink), definitions)
+        assert "\n".join(map(told, compared.differences)) == ""
         said = await reconciled(stack, write(tmp_path / "definitions.toml", tenants))
     assert (said["differing"], said["moving"]) == ([], 0)
     assert said["agreed"] >= compared.agreed
-    assert (
-        "\n".join(
-            str((*each.key[:3], each.key.where, each.board, each.store)) for each in compared.differences
-        )
-        == ""
-    )
     assert compared.agreed > 1000
     held, faults = held_to_the_facts(api, events, definitions)
     assert "\n".join(faults) == ""
     assert held > 1000
+
+
+def told(each: Difference) -> str:
+    return f"{each.key[:3]} {each.key.where}: board {each.board}, ClickHouse {each.store}"
 
 
 def write(file: Path, tenants: dict) -> Path:
