@@ -70,14 +70,14 @@ def merge(entity: FactSet[F], event: Event[F]) -> None:
 def _insert(entity: FactSet[F], fact: F) -> None:
     for index, known in enumerate(entity.facts):
         if known.name == fact.name:
-            if _rank(fact) <= _rank(known):
+            if rank(fact) <= rank(known):
                 return
             del entity.facts[index]
             break
     insort(entity.facts, fact, key=place)
 
 
-def _rank(fact: Fact) -> tuple[int, bytes]:
+def rank(fact: Fact) -> tuple[int, bytes]:
     """Two events of one name: the greater by (time, bytes of data) holds (events.md §1)."""
     return fact.at, msgspec.json.encode(fact)
 

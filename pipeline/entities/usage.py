@@ -1,18 +1,169 @@
 """An account's usage as its facts tell it, unit by unit: the account, or each of its users.
 
-Source: events.md §3 `usage` and metrics.md §5. Knows no metric.
+Source: events.md §3 `usage` and §4 (the merge), metrics.md §5. Knows no metric.
 """
 
+from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
-from pipeline.entities.factset import FactSet
+from msgspec import Struct
+
+from pipeline.entities.days import DaySet
+from pipeline.entities.factset import place, rank
+from pipeline.entities.uses import DayOfUses, Uses, no_uses
+from pipeline.events.decoding import DELETED, PASSING, VOIDED, FactEvent
 from pipeline.events.usage import FEATURE_USED, LEFT, MILESTONE_REACHED, SIGNED_UP, UsageFact
 from pipeline.metrics.adoption import USER
+from pipeline.metrics.windows import DAY_MS
 
-Account: TypeAlias = FactSet[UsageFact]
 TURNS: Final = frozenset((SIGNED_UP, LEFT))
 """Kinds of facts by which a unit becomes eligible, or is no longer."""
+
+
+class Told(Struct, array_like=True, tag="told", gc=False):
+    """All but the uses, as the state log holds it: `facts` by (at, name), names that are void, instants of
+    the erasure and of the latest event that is in no list (0 = none).
+    """
+
+    facts: list[UsageFact]
+    voids: list[int]
+    deleted_at: int = 0
+    passed_at: int = 0
+
+
+Part: TypeAlias = Told | DayOfUses
+"""What one value of the state log says of an account; the parts of all keys together are the account."""
+
+
+class Account(Struct, gc=False, eq=False):  # noqa: PLW1641 - changes in place, so it has no hash
+    """`told` without uses, and `uses`. `days`: what is derived of the uses for the unit declared, by unit;
+    None: not yet.
+    """
+
+    told: Told
+    uses: Uses
+    days: dict[str, DaySet] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same."""
+        return isinstance(other, Account) and (self.told, self.uses.facts()) == (
+            other.told,
+            other.uses.facts(),
+        )
+
+    @property
+    def facts(self) -> list[UsageFact]:
+        """Everything, by (at, name)."""
+        return sorted([*self.told.facts, *self.uses.facts()], key=place)
+
+    @property
+    def deleted_at(self) -> int:
+        """Latest `deleted` event's time, 0 = none."""
+        return self.told.deleted_at
+
+    @property
+    def touched_at(self) -> int:
+        """Latest instant of all."""
+        return max(self.told.passed_at, self.uses.ats[-1] if self.uses.ats else 0)
+
+
+def new_account() -> Account:
+    """Nothing is known of it."""
+    return Account(Told([], []), no_uses())
+
+
+def is_known(account: Account, event: FactEvent) -> bool:
+    """Whether the event can change nothing."""
+    fact, told = event.fact, account.told
+    if event.voids and event.voids not in told.voids:
+        return False
+    if fact.kind in {PASSING, VOIDED}:
+        return account.touched_at >= int(fact.at)
+    if fact.kind == DELETED:
+        return told.deleted_at >= int(fact.at)
+    known = known_as(account, fact.name)
+    return known is not None and known == fact
+
+
+def known_as(account: Account, name: int) -> UsageFact | None:
+    """The fact of that name that holds."""
+    place = account.uses.place(name)
+    if place is not None:
+        return account.uses.fact(place)
+    return next((fact for fact in account.told.facts if fact.name == name), None)
+
+
+def is_plain_use(account: Account, event: FactEvent) -> bool:
+    """Whether the event is the use of a feature under a name not heard of before, and nothing more."""
+    fact, told = event.fact, account.told
+    if fact.kind != FEATURE_USED or event.voids or told.deleted_at or fact.name in told.voids:
+        return False
+    return known_as(account, fact.name) is None
+
+
+def merge(account: Account, event: FactEvent) -> set[int]:
+    """Take in one event, in place; answers the UTC days whose uses have changed.
+
+    Law: any order, repetition and split gives an equal account.
+    """
+    fact, told = event.fact, account.told
+    days: set[int] = set()
+    if event.voids and event.voids not in told.voids:
+        insort(told.voids, event.voids)
+        days |= _forget(account, event.voids)
+    if fact.kind == DELETED:
+        told.deleted_at = max(told.deleted_at, fact.at)
+        told.passed_at, told.facts = account.touched_at, []
+        days |= set(account.uses.days())
+        account.uses = no_uses()
+    elif fact.kind < PASSING and not told.deleted_at and fact.name not in told.voids:
+        known = known_as(account, fact.name)
+        if known is None or rank(known) < rank(fact):
+            days |= _forget(account, fact.name)
+            if fact.kind == FEATURE_USED:
+                account.uses.add(fact.name, fact.at, (fact.user, fact.what, fact.quantity))
+                return days | {fact.at // DAY_MS}
+            insort(told.facts, fact, key=place)
+    told.passed_at = max(told.passed_at, fact.at)
+    return days
+
+
+def _forget(account: Account, name: int) -> set[int]:
+    """Let go of the fact of that name, if there is one; answers the UTC day of a use."""
+    told, uses = account.told, account.uses
+    where = uses.place(name)
+    if where is None:
+        told.facts = [fact for fact in told.facts if fact.name != name]
+        return set()
+    at = uses.ats[where]
+    uses.remove(where)
+    told.passed_at = max(told.passed_at, at)
+    return {at // DAY_MS}
+
+
+def as_of(account: Account, at: int) -> Account:
+    """The account as what is dated at or before `at` tells it. Voids are knowledge, not dated."""
+    told, uses = account.told, account.uses
+    facts = [fact for fact in told.facts if fact.at <= at]
+    end = bisect_right(uses.ats, at)
+    return Account(
+        Told(facts, told.voids, told.deleted_at, told.passed_at),
+        Uses(uses.cells, uses.ats[:end], uses.names[:end], uses.of[:end]),
+    )
+
+
+def parts(account: Account) -> list[Part]:
+    """The whole account as values of the state log."""
+    return [account.told, account.uses.cut(None)]
+
+
+def put(account: Account, part: Part) -> None:
+    """What the state log says holds."""
+    if isinstance(part, Told):
+        account.told = part
+    else:
+        account.uses.put(part)
 
 
 class Unit(NamedTuple):
@@ -45,15 +196,18 @@ class Unit(NamedTuple):
 
 def units(account: Account, unit: str) -> Iterator[Unit]:
     """The account as one, with a sign-up of anybody and leaving as a whole; or each user by its own."""
+    yield from units_of(account.facts, unit).values()
+
+
+def units_of(facts: Iterable[UsageFact], unit: str) -> dict[str, Unit]:
+    """The units some facts speak of: by user, or under "" the account, which is there in any case."""
     if unit != USER:
-        yield _unit(fact for fact in account.facts if fact.kind != LEFT or not fact.user)
-        return
+        return {"": _unit(fact for fact in facts if fact.kind != LEFT or not fact.user)}
     by_user: dict[str, list[UsageFact]] = {}
-    for fact in account.facts:
+    for fact in facts:
         if fact.user:
             by_user.setdefault(fact.user, []).append(fact)
-    for facts in by_user.values():
-        yield _unit(facts)
+    return {user: _unit(told) for user, told in by_user.items()}
 
 
 def _unit(facts: Iterable[UsageFact]) -> Unit:

@@ -5,20 +5,27 @@ answer on day d is that of its last instant, for the unit and the core declared;
 contributions up to d is the answer on d.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from functools import lru_cache
 from typing import Final, TypeAlias
-from zoneinfo import ZoneInfo
 
-from pipeline.entities.usage import Account, Unit, units
+from pipeline.entities.days import (
+    DaySet,
+    active,
+    adopted,
+    adopted_for,
+    no_days,
+    one_more,
+    while_eligible,
+)
+from pipeline.entities.usage import TURNS, Account, Unit, by_turn, known_as, units_of
 from pipeline.entities.usage_metrics import time_to_value, was_activated
+from pipeline.entities.uses import Uses
 from pipeline.events.decoding import FactEvent
-from pipeline.events.envelope import tenant_of
-from pipeline.events.usage import FEATURE_USED, INVITED, LINKED, SIGNED_UP, UsageFact
-from pipeline.metrics.adoption import COHORT_DAYS, STICKY_DAYS, USER, Adoption
+from pipeline.events.usage import INVITED, LEFT, LINKED, SIGNED_UP, UsageFact
+from pipeline.metrics.adoption import COHORT_DAYS, STICKY_DAYS, USER
 from pipeline.metrics.buckets import Contribution
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import ADOPTION, INVITATIONS
@@ -26,157 +33,237 @@ from pipeline.metrics.windows import DAY_MS, local_date, midnight
 
 EVER: Final = 0
 NEVER: Final = 1 << 52
+_NO_END: Final = 1 << 30
 _CELL: Final = {name: ADOPTION.cell(name) for name in ADOPTION.counters}
-_ACTIVE: Final = {"active_1d": 1, "active_7d": 7, "active_28d": STICKY_DAYS}
+_ACTIVE: Final = ((_CELL["active_1d"], 1), (_CELL["active_7d"], 7), (_CELL["active_28d"], STICKY_DAYS))
+_ACTIVE_DAYS: Final = _CELL["active_days"]
+_ADOPTED: Final = _CELL["adopted"]
 _INVITED: Final = (INVITATIONS.cell("invited"), 1)
+_NO_UNIT: Final = Unit([], [], [])
 _Step: TypeAlias = tuple[int, int, int]
 """(day, cell, amount)."""
 
 
-def contributions(
-    account: Account, definitions: Definitions, tenant: str, since: int = EVER
-) -> list[Contribution]:
-    """What the account adds to ADOPTION and INVITATIONS: everything, or what is dated on the local day of
-    `since` (ms) and later.
+def contributions(account: Account, definitions: Definitions, tenant: str) -> list[Contribution]:
+    """What the account adds to ADOPTION and INVITATIONS."""
+    projection = Projection(definitions, tenant)
+    return projection.contributions(account, projection.day_sets(account.uses))
+
+
+class Projection:
+    """What a tenant's accounts count by day, as declared. Features get their bits as they are met, so day
+    sets belong to the projection that made them.
     """
-    if not account.facts or since >= NEVER:
-        return []
-    zone, rule = definitions.zone(tenant), definitions.adoption
-    first = _day(since, zone) if since > EVER else 0
-    parts: list[Contribution] = [
-        (INVITATIONS.name, (fact.what,), fact.at, _INVITED)
-        for fact in account.facts
-        if fact.kind == INVITED and fact.at >= since
-    ]
-    steps: Counter[tuple[int, int]] = Counter()
-    for unit in units(account, rule.unit):
-        for day, cell, amount in _steps(unit, rule, zone, first):
-            if day >= first:
-                steps[day, cell] += amount
-    by_day: dict[int, list[int]] = {}
-    for (day, cell), amount in sorted(steps.items()):
-        if amount:
-            by_day.setdefault(day, []).extend((cell, amount))
-    parts += [(ADOPTION.name, (), _midnight(day, zone), tuple(cells)) for day, cells in by_day.items()]
-    return parts
+
+    def __init__(self, definitions: Definitions, tenant: str) -> None:
+        self._zone = definitions.zone(tenant)
+        self._rule = definitions.adoption
+        self._by_user = self._rule.unit == USER
+        self._bits: dict[str, int] = {}
+        core = self._rule.core
+        self._core = -1 if core is None else sum(self._bit(feature) for feature in core)
+        self._midnights: dict[int, int] = {}
+        self._today = (0, 0, 0)
+
+    def _bit(self, feature: str) -> int:
+        bit = self._bits.get(feature)
+        if bit is None:
+            bit = self._bits[feature] = 1 << len(self._bits)
+        return bit
+
+    def _day(self, at: int) -> int:
+        start, end, day = self._today
+        if not start <= at < end:
+            day = local_date(at, self._zone).toordinal()
+            self._today = (self._midnight(day), self._midnight(day + 1), day)
+        return day
+
+    def _midnight(self, day: int) -> int:
+        found = self._midnights.get(day)
+        if found is None:
+            found = self._midnights[day] = midnight(date.fromordinal(day), self._zone)
+        return found
+
+    def day_sets(self, uses: Uses) -> dict[str, DaySet]:
+        """By unit, the account's own under "": on which days it used what."""
+        found: dict[str, DaySet] = {}
+        ats, numbers, cells = uses.ats, uses.of, list(uses.cells)
+        place, count = 0, len(ats)
+        while place < count:
+            day = self._day(ats[place])
+            after = bisect_left(ats, self._midnight(day + 1), place)
+            for number in set(numbers[place:after]):
+                user, feature, _ = cells[number]
+                held = found.setdefault(user if self._by_user else "", no_days())
+                if held.days and held.days[-1] == day:
+                    held.features[-1] |= self._bit(feature)
+                else:
+                    held.days.append(day)
+                    held.features.append(self._bit(feature))
+            place = after
+        return found
+
+    def contributions(
+        self, account: Account, days: dict[str, DaySet], since: int = EVER
+    ) -> list[Contribution]:
+        """Everything the account adds, or what is dated on the local day of `since` (ms) and later. `days`
+        are its day sets.
+        """
+        if since >= NEVER:
+            return []
+        first = self._day(since) if since > EVER else 0
+        facts = account.told.facts
+        parts: list[Contribution] = [
+            (INVITATIONS.name, (fact.what,), fact.at, _INVITED)
+            for fact in facts
+            if fact.kind == INVITED and fact.at >= since
+        ]
+        told = units_of(facts, self._rule.unit)
+        found: list[_Step] = []
+        for name in {**told, **days}:
+            found += self._steps(told.get(name, _NO_UNIT), days.get(name) or no_days(), first)
+        return parts + self._parts(step for step in found if step[0] >= first)
+
+    def _parts(self, steps: Iterable[_Step]) -> list[Contribution]:
+        """One contribution a day."""
+        amounts: Counter[tuple[int, int]] = Counter()
+        for day, cell, amount in steps:
+            amounts[day, cell] += amount
+        by_day: dict[int, list[int]] = {}
+        for (day, cell), amount in sorted(amounts.items()):
+            if amount:
+                by_day.setdefault(day, []).extend((cell, amount))
+        return [(ADOPTION.name, (), self._midnight(day), tuple(cells)) for day, cells in by_day.items()]
+
+    def _steps(self, unit: Unit, held: DaySet, first: int) -> Iterator[_Step]:
+        """Right from day `first` on. Days count that a window ending there or on its eve can hold."""
+        rule = self._rule
+        held = held.copy_of(first - max(rule.w, STICKY_DAYS) - 1, _NO_END)
+        eligible = self._eligible(unit.turns)
+        yield from ((day, _CELL["eligible"], 1 if is_on else -1) for day, is_on in eligible)
+        for day, amount in adopted(held, self._core, eligible, rule, first, _NO_END):
+            yield day, _ADOPTED, amount
+        for cell, length in _ACTIVE:
+            yield from ((day, cell, amount) for day, amount in active(held.days, length))
+        for day in held.days:
+            yield day, _ACTIVE_DAYS, 1
+            yield day + STICKY_DAYS, _ACTIVE_DAYS, -1
+        yield from self._cohorts(unit)
+
+    def _eligible(self, turns: Iterable[UsageFact]) -> list[tuple[int, bool]]:
+        """The days at whose end the unit is eligible and was not at the end of the day before, or the
+        reverse.
+        """
+        at_end = {self._day(fact.at): fact.kind == SIGNED_UP for fact in turns}
+        found: list[tuple[int, bool]] = []
+        for day, is_on in at_end.items():
+            if is_on != (bool(found) and found[-1][1]):
+                found.append((day, is_on))
+        return found
+
+    def _cohorts(self, unit: Unit) -> Iterator[_Step]:
+        rule, signed_up = self._rule, unit.signed_up_at
+        if signed_up is None:
+            return
+        begin = self._day(signed_up)
+        after = begin + COHORT_DAYS
+        yield begin, _CELL["cohort"], 1
+        yield after, _CELL["cohort"], -1
+        span = time_to_value(unit)
+        if span is not None and (reached := self._day(signed_up + span)) < after:
+            for day, sign in ((reached, 1), (after, -1)):
+                yield day, _CELL["reached"], sign
+                yield day, _CELL["reached_ms"], sign * span
+        judged = self._day(signed_up + rule.a * DAY_MS)
+        forgotten = self._day(signed_up + COHORT_DAYS * DAY_MS + 1)
+        for day, sign in ((judged, 1), (forgotten, -1)):
+            yield day, _CELL["judged"], sign
+            if was_activated(unit, rule.a):
+                yield day, _CELL["activated"], sign
+
+    def used(self, account: Account, days: dict[str, DaySet], fact: UsageFact) -> list[Contribution]:
+        """What one more use adds, whose name the account has not heard before; it is taken into `days`.
+
+        Nearly always it is of a feature used on that day already, and adds nothing.
+        """
+        day = self._day(fact.at)
+        bit = self._bit(fact.what)
+        name = fact.user if self._by_user else ""
+        held = days.get(name)
+        if held is None:
+            held = days[name] = no_days()
+        place = held.find(day)
+        is_there = place < len(held.days) and held.days[place] == day
+        known = held.features[place] if is_there else 0
+        if known & bit:
+            return []
+        rule, core = self._rule, self._core
+        is_core = bool(bit & core) and (rule.k > 1 or not known & core)
+        if is_core and (rule.k > 1 or place + is_there < len(held.days)):
+            former = held.copy_of(day - rule.w, day + rule.w)
+        else:
+            former = None
+        if is_there:
+            held.features[place] = known | bit
+            steps: list[_Step] = []
+        else:
+            held.days.insert(place, day)
+            held.features.insert(place, bit)
+            steps = _more_active(held.days, place)
+        if is_core:
+            steps += self._more_adopted(account, name, held, place, former)
+        return self._parts(steps)
+
+    def _more_adopted(
+        self, account: Account, name: str, held: DaySet, place: int, former: DaySet | None
+    ) -> list[_Step]:
+        """What a first use of a core feature on a day adds; `former`: the days around it as they were, where
+        that matters.
+        """
+        rule, core, day = self._rule, self._core, held.days[place]
+        if former is None:
+            first, after = adopted_for(held, core, place, rule)
+            if first >= after:
+                return []
+            return [
+                (at, _ADOPTED, amount)
+                for at, amount in while_eligible(first, after, self._eligible(self._turns(account, name)))
+            ]
+        eligible = self._eligible(self._turns(account, name))
+        latter = held.copy_of(day - rule.w, day + rule.w)
+        return [
+            (at, _ADOPTED, sign * amount)
+            for sign, days in ((-1, former), (1, latter))
+            for at, amount in adopted(days, core, eligible, rule, day, day + rule.w + 1)
+        ]
+
+    def _turns(self, account: Account, name: str) -> list[UsageFact]:
+        turns = [
+            fact
+            for fact in account.told.facts
+            if fact.kind in TURNS
+            and (fact.user == name if self._by_user else fact.kind != LEFT or not fact.user)
+        ]
+        turns.sort(key=by_turn)
+        return turns
 
 
-def changes_since(definitions: Definitions, account: Account, event: FactEvent) -> int | None:
-    """From which instant on an event can change what the account adds; None: from anywhere. Every fact
-    speaks of its own day and what follows; one more use of a feature on a day changes nothing.
+def _more_active(days: Sequence[int], place: int) -> list[_Step]:
+    """What the day at `place`, on which nothing was used before, adds beside the others."""
+    day = days[place]
+    found = [(day, _ACTIVE_DAYS, 1), (day + STICKY_DAYS, _ACTIVE_DAYS, -1)]
+    for cell, length in _ACTIVE:
+        first, after = one_more(days, place, length)
+        if first < after:
+            found += ((first, cell, 1), (after, cell, -1))
+    return found
+
+
+def changes_since(account: Account, event: FactEvent) -> int:
+    """From which instant on an event that is more than one more use can change what the account adds.
+    Every fact speaks of its own day and what follows.
     """
     fact = event.fact
-    if event.voids or not isinstance(fact, UsageFact):
-        return None
-    if any(known.name == fact.name for known in account.facts):
-        return None
-    is_told = fact.kind == LINKED or (
-        fact.kind == FEATURE_USED and _is_used_that_day(definitions, account, event.key, fact)
-    )
-    return NEVER if is_told else fact.at
-
-
-def _is_used_that_day(definitions: Definitions, account: Account, key: str, fact: UsageFact) -> bool:
-    zone = definitions.zone(tenant_of(key))
-    day = _day(fact.at, zone)
-    first, after = (bisect_left(account.facts, _midnight(edge, zone), key=_at) for edge in (day, day + 1))
-    is_user = definitions.adoption.unit == USER
-    return any(
-        known.kind == FEATURE_USED and known.what == fact.what and (not is_user or known.user == fact.user)
-        for known in account.facts[first:after]
-    )
-
-
-def _at(fact: UsageFact) -> int:
-    return fact.at
-
-
-def _steps(unit: Unit, rule: Adoption, zone: ZoneInfo, first: int) -> Iterator[_Step]:
-    """Right from day `first` on. Uses count that a window ending there or on its eve can hold."""
-    earliest = first - max(rule.w, STICKY_DAYS) - 1
-    start = _midnight(earliest, zone) if earliest > 0 else EVER
-    uses = sorted({(_day(fact.at, zone), fact.what) for fact in unit.uses if fact.at >= start})
-    days = sorted({day for day, _ in uses})
-    eligible = _eligible(unit, zone)
-    yield from ((day, _CELL["eligible"], 1 if is_on else -1) for day, is_on in eligible)
-    yield from _adopted(uses, eligible, rule, first)
-    for name, length in _ACTIVE.items():
-        for begin, after in _stretches(days, length):
-            yield begin, _CELL[name], 1
-            yield after, _CELL[name], -1
-    for day in days:
-        yield day, _CELL["active_days"], 1
-        yield day + STICKY_DAYS, _CELL["active_days"], -1
-    yield from _cohorts(unit, rule, zone)
-
-
-def _eligible(unit: Unit, zone: ZoneInfo) -> list[tuple[int, bool]]:
-    """The days at whose end the unit is eligible and was not at the end of the day before, or the reverse."""
-    at_end = {_day(fact.at, zone): fact.kind == SIGNED_UP for fact in unit.turns}
-    found: list[tuple[int, bool]] = []
-    for day, is_on in at_end.items():
-        if is_on != (bool(found) and found[-1][1]):
-            found.append((day, is_on))
-    return found
-
-
-def _adopted(
-    uses: list[tuple[int, str]], eligible: list[tuple[int, bool]], rule: Adoption, first: int
-) -> Iterator[_Step]:
-    core = [(day, feature) for day, feature in uses if rule.core is None or feature in rule.core]
-    turned = [day for day, _ in eligible]
-    is_on = False
-    days = {*turned, *(day for day, _ in core), *(day + rule.w for day, _ in core)}
-    for day in sorted({first - 1, *(day for day in days if day >= first)}):
-        count = bisect_right(turned, day)
-        held = core[bisect_left(core, (day - rule.w + 1, "")) : bisect_left(core, (day + 1, ""))]
-        has_adopted = (
-            count > 0
-            and eligible[count - 1][1]
-            and len({feature for _, feature in held}) >= rule.k
-            and len({used for used, _ in held}) >= rule.d
-        )
-        if has_adopted != is_on:
-            yield day, _CELL["adopted"], 1 if has_adopted else -1
-            is_on = has_adopted
-
-
-def _stretches(days: list[int], length: int) -> list[tuple[int, int]]:
-    """The days in whose last `length` days one of `days` lies: [first, after)."""
-    found: list[tuple[int, int]] = []
-    for day in days:
-        if found and day <= found[-1][1]:
-            found[-1] = (found[-1][0], day + length)
-        else:
-            found.append((day, day + length))
-    return found
-
-
-def _cohorts(unit: Unit, rule: Adoption, zone: ZoneInfo) -> Iterator[_Step]:
-    signed_up = unit.signed_up_at
-    if signed_up is None:
-        return
-    begin = _day(signed_up, zone)
-    after = begin + COHORT_DAYS
-    yield begin, _CELL["cohort"], 1
-    yield after, _CELL["cohort"], -1
-    span = time_to_value(unit)
-    if span is not None and (reached := _day(signed_up + span, zone)) < after:
-        for day, sign in ((reached, 1), (after, -1)):
-            yield day, _CELL["reached"], sign
-            yield day, _CELL["reached_ms"], sign * span
-    judged = _day(signed_up + rule.a * DAY_MS, zone)
-    forgotten = _day(signed_up + COHORT_DAYS * DAY_MS + 1, zone)
-    for day, sign in ((judged, 1), (forgotten, -1)):
-        yield day, _CELL["judged"], sign
-        if was_activated(unit, rule.a):
-            yield day, _CELL["activated"], sign
-
-
-def _day(at: int, zone: ZoneInfo) -> int:
-    return local_date(at, zone).toordinal()
-
-
-@lru_cache(maxsize=1 << 16)
-def _midnight(day: int, zone: ZoneInfo) -> int:
-    return midnight(date.fromordinal(day), zone)
+    if event.voids or not isinstance(fact, UsageFact) or known_as(account, fact.name) is not None:
+        return EVER
+    return NEVER if fact.kind == LINKED else fact.at

@@ -9,8 +9,7 @@ from math import fsum
 from typing import Any, Final, TypeAlias
 
 from pipeline.entities import usage_metrics
-from pipeline.entities.factset import as_of
-from pipeline.entities.usage import Unit, units
+from pipeline.entities.usage import Unit, as_of, units
 from pipeline.entities.usage_metrics import Moment
 from pipeline.events.envelope import tenant_of
 from pipeline.events.usage import FEATURE_USED, INVITED, REFERRAL, USER, UsageFact

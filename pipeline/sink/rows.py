@@ -33,12 +33,11 @@ from pipeline.sink.tables import (
     SUBSCRIPTIONS,
     SURVEYS,
     TICKETS,
-    USAGE_ACCOUNTS,
     Row,
     Table,
 )
 from pipeline.sink.ticket_rows import ticket_row
-from pipeline.sink.usage_rows import usage_row
+from pipeline.sink.usage_rows import usage_rows
 from pipeline.sink.voice_rows import account_row, agent_row, survey_row
 from pipeline.state.codec import (
     ENTITIES,
@@ -155,7 +154,8 @@ def _entity_rows(record: Record, value: bytes, stream: str, header: Header) -> R
     for key, known in decode_entities(value, KINDS[stream].entity):
         if known is None:
             continue
-        if known.deleted_at:
+        # A part of an entity need not know of its erasure: the part that does is in the same commit.
+        if getattr(known, "deleted_at", 0):
             tenant, _, entity = key.partition("|")
             rows.append((ERASURES, (tenant, stream, entity)))
         rows += _OF_ENTITY.get(stream, _no_rows)(key, known, origin)
@@ -181,7 +181,7 @@ _OF_ENTITY: Final[dict[str, Callable[[str, Any, Origin], Rows]]] = {
     "subscription": lambda key, account, origin: [
         (SUBSCRIPTIONS, row) for row in subscription_rows(key, account, origin)
     ],
-    "usage": lambda key, account, origin: [(USAGE_ACCOUNTS, usage_row(key, account, origin))],
+    "usage": usage_rows,
 }
 """The rows of one entity, by stream."""
 

@@ -132,10 +132,15 @@ SUBSCRIPTIONS: Final = _table(
 USAGE_ACCOUNTS: Final = _table(
     "usage_accounts",
     "tenant account epoch",
-    "tenant account epoch src_partition turn_ms turn_users turn_signed_up used_ms used_by used_features"
-    " used_quantities milestone_ms milestone_users milestones invited_ms invited_by invited_kinds linked_ms"
-    " linked_users linked_same_as last_event_at deleted _ver",
+    "tenant account epoch src_partition turn_ms turn_users turn_signed_up milestone_ms milestone_users"
+    " milestones invited_ms invited_by invited_kinds linked_ms linked_users linked_same_as last_event_at"
+    " deleted _ver",
     "last_event_at",
+)
+USAGE_DAYS: Final = _table(
+    "usage_days",
+    "tenant account utc_day epoch",
+    "tenant account epoch src_partition utc_day used_ms used_by used_features used_quantities deleted _ver",
 )
 REJECTED: Final = _table(
     "rejected",
@@ -152,7 +157,17 @@ DEFINITIONS: Final = _table(
     "declared_at",
 )
 
-ENTITY_TABLES: Final = (CONTACTS, LEGS, TICKETS, SURVEYS, ACCOUNTS, AGENTS, SUBSCRIPTIONS, USAGE_ACCOUNTS)
+ENTITY_TABLES: Final = (
+    CONTACTS,
+    LEGS,
+    TICKETS,
+    SURVEYS,
+    ACCOUNTS,
+    AGENTS,
+    SUBSCRIPTIONS,
+    USAGE_ACCOUNTS,
+    USAGE_DAYS,
+)
 OF_ENTITIES: Final = (
     (CONTACTS.name, "call", "initial_contact_id"),
     (LEGS.name, "call", "initial_contact_id"),
@@ -162,6 +177,7 @@ OF_ENTITIES: Final = (
     (AGENTS.name, "agent", "agent_id"),
     (SUBSCRIPTIONS.name, "subscription", "account"),
     (USAGE_ACCOUNTS.name, "usage", "account"),
+    (USAGE_DAYS.name, "usage", "account"),
 )
 """Which stream a table's rows are of, and the column that names the entity: what an erasure removes."""
 TABLES: Final = (RAW_EVENTS, BUCKETS, REVISIONS, *ENTITY_TABLES, REJECTED, ERASURES, DEFINITIONS)

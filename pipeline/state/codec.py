@@ -13,7 +13,7 @@ import msgspec
 from pipeline.entities.contact import Chain
 from pipeline.metrics.buckets import LEVEL, BucketKey, Cells, LevelValue
 
-STATE_FORMAT: Final = 2
+STATE_FORMAT: Final = 3
 MAX_RECORD_BYTES: Final = 512 * 1024
 ENTITIES: Final = "entities"
 BUCKETS: Final = "buckets"
@@ -142,11 +142,11 @@ def join(records: Sequence[bytes]) -> list[bytes]:
 
 
 @cache
-def _entities_decoder(entity: type) -> msgspec.msgpack.Decoder[list[tuple[str, Any]]]:
-    return msgspec.msgpack.Decoder(list[tuple[str, entity | None]])  # type: ignore[valid-type]
+def _entities_decoder(entity: Any) -> msgspec.msgpack.Decoder[list[tuple[str, Any]]]:
+    return msgspec.msgpack.Decoder(list[tuple[str, entity | None]])
 
 
-def decode_entities(raw: bytes, entity: type = Chain) -> list[tuple[str, Any]]:
+def decode_entities(raw: bytes, entity: Any = Chain) -> list[tuple[str, Any]]:
     """Keys and entities of one record, None for what left. Raises StateLogError."""
     try:
         return _entities_decoder(entity).decode(raw)

@@ -30,6 +30,7 @@ from pipeline.events.call import (
 )
 from pipeline.events.envelope import tenant_of
 from pipeline.metrics.buckets import Contribution, difference
+from pipeline.state.changes import load_whole, take_changed
 from pipeline.state.ledger import Ledger
 from pipeline.state.retention import Horizons, due_at, due_of, stale_at
 
@@ -45,6 +46,8 @@ class Contacts:
     `parted` holds the last values of chains that changed and left since the last commit: catching
     up, one commit spans days of event time, and history must not miss what came and went in it.
     """
+
+    is_in_parts = False
 
     def __init__(self, ledger: Ledger, bounds_ms: tuple[int, ...], horizons: Horizons) -> None:
         self.chains: dict[str, Chain] = {}
@@ -240,6 +243,18 @@ class Contacts:
         if key in self.changed:
             self.parted.append((key, chain))
         self.changed.add(key)
+
+    def take_changes(self) -> list[tuple[str, Chain | None]]:
+        """What a commit writes; asked once."""
+        return take_changed(self.chains, self.changed, self.parted)
+
+    def values(self, key: str) -> list[Chain]:
+        """The chain as the state log holds it."""
+        return [self.chains[key]]
+
+    def load(self, key: str, chain: Chain | None) -> None:
+        """Take in a value of the state log."""
+        load_whole(self.chains, key, chain)
 
     def restore(self, watermark: int) -> None:
         """After loading chains from the state log: levels and alarms follow from them."""

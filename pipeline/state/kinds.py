@@ -1,7 +1,6 @@
 """What the state must know of a stream: decode, merge, contributions, horizon. One entry each."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from pipeline.entities.contact import Chain
@@ -13,7 +12,8 @@ from pipeline.entities.subscription import as_of as subscription_as_of
 from pipeline.entities.subscription_steps import changes_since
 from pipeline.entities.subscription_steps import contributions as subscription_contributions
 from pipeline.entities.ticket_metrics import contributions as ticket_contributions
-from pipeline.entities.usage_steps import changes_since as usage_since
+from pipeline.entities.usage import Part as UsagePart
+from pipeline.entities.usage import as_of as usage_as_of
 from pipeline.entities.usage_steps import contributions as usage_contributions
 from pipeline.events import account, agent, call, subscription, survey, ticket, usage
 from pipeline.events.heartbeat import Heartbeat
@@ -25,6 +25,7 @@ from pipeline.state.contacts import Contacts
 from pipeline.state.ledger import Ledger
 from pipeline.state.retention import Horizons
 from pipeline.state.tallied import Tallied, Tally
+from pipeline.state.usages import Usages
 
 
 class Fact(Protocol):
@@ -46,29 +47,33 @@ class Event(Protocol):
 
 
 class Entities(Protocol):
-    """The entities of one partition in memory. `by_key` is theirs; `changed` and `parted` are
-    cleared by whoever commits.
+    """The entities of one partition in memory. `by_key` is theirs.
+
+    The state log holds an entity in one value or in several parts: a commit writes `take_changes`, a
+    snapshot the `values` that tell an entity whole, and `load` takes either back in, in log order.
     """
 
-    changed: set[str]
-    parted: list[tuple[str, Any]]
+    is_in_parts: bool
     next_alarm: int
 
     @property
     def by_key(self) -> dict[str, Any]: ...
     def apply(self, event: Any, watermark: int) -> str: ...
     def ring(self, watermark: int) -> list[str]: ...
+    def take_changes(self) -> list[tuple[str, Any]]: ...
+    def values(self, key: str) -> list[Any]: ...
+    def load(self, key: str, value: Any) -> None: ...
     def restore(self, watermark: int) -> None: ...
 
 
 class Kind(NamedTuple):
-    """One stream. `entity` is the type the state log holds; `as_of` cuts an entity at an instant;
+    """One stream. `entity` is the type of the state log's values; `as_of` cuts an entity at an instant;
     `contributions` are of (entity, what is declared, tenant).
     """
 
     stream: str
     decode: Callable[[bytes | None, int | None], Event | Heartbeat | Ignored | Rejected]
-    entity: type
+    entity: Any
     contributions: Callable[[Any, Definitions, str], list[Contribution]]
     as_of: Callable[[Any, int], Any]
     make: Callable[[Ledger, Definitions, Horizons], Entities]
@@ -127,11 +132,9 @@ SUBSCRIPTION = Kind(
 USAGE = Kind(
     usage.STREAM,
     usage.decode,
-    FactSet[usage.UsageFact],
+    UsagePart,
     usage_contributions,
-    facts_as_of,
-    lambda ledger, definitions, _: Tallied(
-        Tally(usage.STREAM, usage_contributions, since=partial(usage_since, definitions)), ledger, definitions
-    ),
+    usage_as_of,
+    lambda ledger, definitions, _: Usages(ledger, definitions),
 )
 KINDS = {kind.stream: kind for kind in (CALL, TICKET, SURVEY, ACCOUNT, AGENT, SUBSCRIPTION, USAGE)}

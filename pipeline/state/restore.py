@@ -18,14 +18,11 @@ def load(partition: Partition, header: Header, records: Iterable[tuple[str, byte
     Levels are not read: they follow from the entities, which know their instants exactly.
     Raises StateLogError on an unknown kind or unreadable bytes; the partition is then unusable.
     """
-    entities, buckets = partition.entities.by_key, partition.ledger.buckets
+    entities, buckets = partition.entities, partition.ledger.buckets
     for kind, value in records:
         if kind == ENTITIES:
             for key, entity in decode_entities(value, partition.kind.entity):
-                if entity is None:
-                    entities.pop(key, None)
-                else:
-                    entities[key] = entity
+                entities.load(key, entity)
         elif kind == BUCKETS:
             for bucket, _, cells in decode_buckets(value):
                 if isinstance(cells, dict):

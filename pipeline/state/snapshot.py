@@ -20,6 +20,8 @@ from pipeline.state.codec import (
 from pipeline.state.partition import Partition
 
 _CHUNK: Final = 64
+_CHUNK_OF_PARTS: Final = 2
+"""What is held in parts is large."""
 
 
 class Draft(NamedTuple):
@@ -66,7 +68,9 @@ class Snapshot:
         if not self._is_running:
             self._begin(partition)
         budget = sum(len(draft.value) for draft in records)
-        written = {key for key, _ in changed} | {key for key, _, _ in changed_buckets}
+        written: set[str | BucketKey] = {key for key, _, _ in changed_buckets}
+        if not partition.entities.is_in_parts:
+            written |= {key for key, _ in changed}
         records += self._slice(partition, budget, written)
         return Drafts(records, self.restore_from)
 
@@ -89,12 +93,18 @@ class Snapshot:
 
     def _slice(self, partition: Partition, budget: int, written: set[str | BucketKey]) -> list[Draft]:
         records: list[Draft] = []
-        entities = partition.entities.by_key
+        entities = partition.entities
+        chunk = _CHUNK_OF_PARTS if entities.is_in_parts else _CHUNK
         while budget > 0:
-            keys = list(islice(self._keys, _CHUNK))
+            keys = list(islice(self._keys, chunk))
             if not keys:
                 break
-            pairs = [(key, entities[key]) for key in keys if key in entities and key not in written]
+            pairs = [
+                (key, value)
+                for key in keys
+                if key in entities.by_key and key not in written
+                for value in entities.values(key)
+            ]
             for raw in encode_entities(pairs):
                 records.append(Draft(ENTITIES, raw, is_slice=True))
                 budget -= len(raw)
@@ -123,15 +133,11 @@ def _take_changes(
     partition: Partition,
 ) -> tuple[list[tuple[str, Any]], list[tuple[BucketKey, str, Cells | LevelValue | None]]]:
     """The last values of what left memory come first, so that the absence behind them holds."""
-    entities, ledger = partition.entities, partition.ledger
-    get = entities.by_key.get
-    changed: list[tuple[str, Any]] = [*entities.parted]
-    changed += [(key, get(key)) for key in entities.changed]
+    ledger = partition.ledger
+    changed = partition.entities.take_changes()
     buckets: list[tuple[BucketKey, str, Cells | LevelValue | None]] = [*ledger.parted]
     buckets += [(key, cause, ledger.value(key)) for key, cause in ledger.changed.items()]
     buckets += [(key, "", None) for key in ledger.gone if key not in ledger.buckets]
-    entities.changed.clear()
-    entities.parted.clear()
     ledger.changed.clear()
     ledger.parted.clear()
     ledger.gone.clear()

@@ -13,6 +13,7 @@ from pipeline.events.envelope import tenant_of
 from pipeline.metrics.buckets import LEVEL, Contribution, difference
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import FAMILIES
+from pipeline.state.changes import load_whole, take_changed
 from pipeline.state.contacts import APPLIED, DUPLICATE, LATE
 from pipeline.state.ledger import Ledger
 from pipeline.state.retention import NEVER_MS
@@ -36,6 +37,8 @@ class Tally(NamedTuple):
 
 class Tallied:
     """Part of the `Entities` protocol of kinds.py."""
+
+    is_in_parts = False
 
     def __init__(self, tally: Tally, ledger: Ledger, definitions: Definitions) -> None:
         self.by_key: dict[str, FactSet[Any]] = {}
@@ -110,6 +113,18 @@ class Tallied:
         if key in self.changed:
             self.parted.append((key, entity))
         self.changed.add(key)
+
+    def take_changes(self) -> list[tuple[str, Any]]:
+        """What a commit writes; asked once."""
+        return take_changed(self.by_key, self.changed, self.parted)
+
+    def values(self, key: str) -> list[Any]:
+        """The entity as the state log holds it."""
+        return [self.by_key[key]]
+
+    def load(self, key: str, entity: FactSet[Any] | None) -> None:
+        """Take in a value of the state log."""
+        load_whole(self.by_key, key, entity)
 
     def restore(self, watermark: int) -> None:
         """After loading entities from the state log: levels and alarms follow from them."""

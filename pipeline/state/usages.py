@@ -1,0 +1,124 @@
+"""Usage of accounts in memory: most events are one more use, and change one day of the log.
+
+The same contract as `tallied.py`. An account is larger than what an event changes of it, so the state log
+holds it in parts: its uses day by day, and all the rest.
+"""
+
+from typing import Any
+
+from pipeline.entities.usage import (
+    Account,
+    Part,
+    is_known,
+    is_plain_use,
+    merge,
+    new_account,
+    parts,
+    put,
+)
+from pipeline.entities.usage_steps import Projection, changes_since
+from pipeline.events.decoding import DELETED, FactEvent
+from pipeline.events.envelope import tenant_of
+from pipeline.metrics.buckets import difference
+from pipeline.metrics.definitions import Definitions
+from pipeline.metrics.windows import DAY_MS
+from pipeline.state.contacts import APPLIED, DUPLICATE
+from pipeline.state.ledger import Ledger
+
+
+class Usages:
+    """Part of the `Entities` protocol of kinds.py. Accounts never leave."""
+
+    is_in_parts = True
+
+    def __init__(self, ledger: Ledger, definitions: Definitions) -> None:
+        self.by_key: dict[str, Account] = {}
+        self.next_alarm = 1 << 60
+        self._ledger = ledger
+        self._definitions = definitions
+        self._projections: dict[str, Projection] = {}
+        self._days_changed: dict[str, set[int]] = {}
+        self._told_changed: set[str] = set()
+        """What the state log must hear of: UTC days of uses, and accounts of which anything else changed."""
+
+    def apply(self, event: FactEvent, watermark: int) -> str:
+        """Take in one event: APPLIED or DUPLICATE."""
+        key = event.key
+        tenant = tenant_of(key)
+        projection = self._projections.get(tenant)
+        if projection is None:
+            projection = self._projections[tenant] = Projection(self._definitions, tenant)
+        account = self.by_key.get(key)
+        if account is None:
+            account = self.by_key[key] = new_account()
+            self._told_changed.add(key)
+        elif is_known(account, event):
+            return DUPLICATE
+        days = account.days
+        if days is None:
+            days = account.days = projection.day_sets(account.uses)
+        if not is_plain_use(account, event):
+            return self._apply_general(account, event, projection, watermark)
+        fact = event.fact
+        added = projection.used(account, days, fact)
+        account.uses.add(fact.name, fact.at, (fact.user, fact.what, fact.quantity))
+        if added:
+            self._ledger.post(tenant, (), added, "", watermark)
+        self._change(key, fact.at // DAY_MS)
+        return APPLIED
+
+    def _apply_general(
+        self, account: Account, event: FactEvent, projection: Projection, watermark: int
+    ) -> str:
+        """Whatever is not just one more use: count before and after."""
+        key, since = event.key, changes_since(account, event)
+        before = projection.contributions(account, account.days or {}, since)
+        days = merge(account, event)
+        if days:
+            account.days = projection.day_sets(account.uses)
+        after = projection.contributions(account, account.days or {}, since)
+        removed, added = difference(before, after)
+        cause = "deleted" if event.fact.kind == DELETED else "corrected" if event.voids else ""
+        self._ledger.post(tenant_of(key), removed, added, cause, watermark)
+        self._told_changed.add(key)
+        for day in days:
+            self._change(key, day)
+        return APPLIED
+
+    def _change(self, key: str, day: int) -> None:
+        known = self._days_changed.get(key)
+        if known is None:
+            self._days_changed[key] = {day}
+        else:
+            known.add(day)
+
+    def ring(self, watermark: int) -> list[str]:  # noqa: ARG002
+        """Nobody leaves."""
+        return []
+
+    def take_changes(self) -> list[tuple[str, Any]]:
+        """What a commit writes; asked once."""
+        by_key = self.by_key
+        changes: list[tuple[str, Any]] = [(key, by_key[key].told) for key in self._told_changed]
+        changes += [
+            (key, by_key[key].uses.cut(day)) for key, days in self._days_changed.items() for day in days
+        ]
+        self._told_changed.clear()
+        self._days_changed.clear()
+        return changes
+
+    def values(self, key: str) -> list[Any]:
+        """The account in parts that tell it whole."""
+        return list(parts(self.by_key[key]))
+
+    def load(self, key: str, part: Part | None) -> None:
+        """Take in a value of the state log."""
+        if part is not None:
+            account = self.by_key.get(key)
+            if account is None:
+                account = self.by_key[key] = new_account()
+            put(account, part)
+
+    def restore(self, watermark: int) -> None:  # noqa: ARG002
+        """Nothing follows from the accounts but day sets, which are made when first asked for."""
+        self._ledger.changed.clear()
