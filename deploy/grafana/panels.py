@@ -39,6 +39,8 @@ CALL: Final = "tenant, queue, channel"
 PATH: Final = "tenant, queue, channel, path"
 TICKET: Final = "tenant, group, channel"
 VOICE: Final = "tenant, queue"
+TENANT: Final = "tenant"
+MONEY: Final = "tenant, currency"
 """The labels of a family of series, its window and definition apart: what `max by` keeps."""
 
 Steps: TypeAlias = Sequence[tuple[float | None, str]]
@@ -75,6 +77,12 @@ def wilson(part: str, whole: str, dims: str, by: str, end: str) -> str:
     sign, z2 = {"low": "-", "high": "+"}[end], 3.841459
     half = f"1.959964 * sqrt(({p}) * (1 - ({p})) / {n} + {z2} / (4 * {n} ^ 2))"
     return f"(({p}) + {z2} / (2 * {n}) {sign} {half}) / (1 + {z2} / {n})"
+
+
+def points(good: str, neutral: str, bad: str, dims: str, by: str) -> str:
+    """Share of the good less share of the bad, times 100: sums over sums again."""
+    up, middle, down = (total(series, dims, by) for series in (good, neutral, bad))
+    return f"100 * ({up} - {down}) / (({up} + {middle} + {down}) > 0)"
 
 
 def age(series: str, by: str) -> str:
@@ -135,8 +143,8 @@ def _where(metric: str) -> str:
     """Where it is written what a number means."""
     if metric.startswith("pulse_") or metric == "up":
         return f"Series {metric}: docs/operations.md."
-    if metric.endswith("_now"):
-        return f"View {metric}: docs/metrics.md."
+    if metric.startswith("view:"):
+        return f"View {metric.removeprefix('view:')}: docs/metrics.md."
     return f"Defined as {metric}: docs/metrics.md."
 
 

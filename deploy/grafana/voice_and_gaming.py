@@ -1,0 +1,208 @@
+"""What customers say, and whether a number only looks better: what is measured gets managed."""
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from deploy.grafana.panels import (
+    COUNT,
+    POINTS,
+    RATIO,
+    TENANT,
+    VOICE,
+    Ask,
+    Panel,
+    Sql,
+    above,
+    below,
+    dashboard,
+    lines,
+    of_tenant,
+    points,
+    share,
+    tenant,
+    total,
+    wilson,
+    window,
+)
+
+IN_WINDOW = 'tenant=~"$tenant", queue=~"$queue", window="$window"'
+QUEUE = "{{tenant}} / {{queue}}"
+IN_SQL = "match(tenant, '^(${tenant:regex})$') AND match(queue, '^(${queue:regex})$')"
+
+
+def voice_and_gaming() -> Dashboard:
+    return dashboard(
+        "voice-and-gaming",
+        "Voice and gaming watch",
+        "What customers and people say, beside the numbers that are easily made to look better.",
+        variables=[
+            tenant("support_csat_answers"),
+            of_tenant("queue", "support_csat_answers"),
+            window(("1h", "today", "7d", "30d", "90d", "month"), "30d"),
+        ],
+        groups=[("What customers say", say()), ("By day", by_day()), ("People", people())],
+        refresh="1m",
+        since="now-30d",
+    )
+
+
+def say() -> list[Panel]:
+    satisfied, answers = (
+        f"support_csat_answers_satisfied{{{IN_WINDOW}}}",
+        f"support_csat_answers{{{IN_WINDOW}}}",
+    )
+    promoters, passives, detractors = (
+        f"support_{kind}{{{IN_WINDOW}}}" for kind in ("promoters", "passives", "detractors")
+    )
+    return [
+        lines(
+            "Satisfied",
+            [Ask(share(satisfied, answers, VOICE, VOICE), QUEUE)],
+            RATIO,
+            what="Answers in the top two of a five-point scale, of any other scale in its top quarter.",
+            metric="csat",
+            empty="nobody answered in the window",
+            steps=below(0.85, 0.75),
+        ),
+        lines(
+            "Satisfied, and how sure",
+            [
+                Ask(wilson(satisfied, answers, VOICE, TENANT, "high"), "{{tenant}} at best"),
+                Ask(share(satisfied, answers, VOICE, TENANT), "{{tenant}}"),
+                Ask(wilson(satisfied, answers, VOICE, TENANT, "low"), "{{tenant}} at least"),
+            ],
+            RATIO,
+            what="With the 95 % interval: few answers say little.",
+            metric="csat",
+            empty="nobody answered in the window",
+            steps=below(0.85, 0.75),
+        ),
+        lines(
+            "Who answers at all",
+            [
+                Ask(
+                    share(
+                        f"support_csat_sent_answered{{{IN_WINDOW}}}",
+                        f"support_csat_sent{{{IN_WINDOW}}}",
+                        VOICE,
+                        TENANT,
+                    ),
+                    "{{tenant}}",
+                )
+            ],
+            RATIO,
+            what="Of the surveys sent in the window: answered, whenever. A score that rises while this falls was chosen.",
+            metric="csat_response_rate",
+            empty="nothing was sent in the window",
+            steps=below(0.2, 0.1),
+        ),
+        lines(
+            "Who adds a word",
+            [
+                Ask(
+                    share(f"support_csat_answers_commented{{{IN_WINDOW}}}", answers, VOICE, TENANT),
+                    "{{tenant}}",
+                )
+            ],
+            RATIO,
+            what="Answers with a comment.",
+            metric="csat_commented",
+            empty="nobody answered in the window",
+        ),
+        lines(
+            "Net promoter score",
+            [Ask(points(promoters, passives, detractors, VOICE, VOICE), QUEUE)],
+            POINTS,
+            what="Share of 9 and 10 less share of 0 to 6, on 0 to 10.",
+            metric="nps",
+            empty="nobody answered in the window",
+            steps=below(30, 0),
+        ),
+        lines(
+            "Promoters, passives, detractors",
+            [
+                Ask(total(series, VOICE, ""), kind)
+                for series, kind in (
+                    (promoters, "promoters"),
+                    (passives, "passives"),
+                    (detractors, "detractors"),
+                )
+            ],
+            COUNT,
+            what="The answers behind the score.",
+            metric="promoters",
+            empty="no survey is known",
+            stacked=True,
+        ),
+    ]
+
+
+def by_day() -> list[Panel]:
+    return [
+        lines(
+            "Satisfied by day",
+            Sql(
+                f"""SELECT toDateTime(v.day) AS time, concat(v.tenant, ' / ', v.queue) AS place,
+                sum(v.part) / sum(v.n) AS satisfied FROM voice_days AS v
+                WHERE metric = 'csat' AND n > 0 AND $__dateFilter(day) AND {IN_SQL}
+                GROUP BY time, place ORDER BY time""",
+                time_series=True,
+            ),
+            RATIO,
+            what="By the day of the answer, in the tenant's own days; a changed answer changes its day.",
+            metric="csat",
+            empty="nobody answered on these days",
+            steps=below(0.85, 0.75),
+            bars=True,
+        ),
+        lines(
+            "Net promoter score by day",
+            Sql(
+                f"""SELECT toDateTime(v.day) AS time, concat(v.tenant, ' / ', v.queue) AS place,
+                100 * (sum(v.part) - sum(v.less)) / sum(v.n) AS nps FROM voice_days AS v
+                WHERE metric = 'nps' AND n > 0 AND $__dateFilter(day) AND {IN_SQL}
+                GROUP BY time, place ORDER BY time""",
+                time_series=True,
+            ),
+            POINTS,
+            what="By the day of the answer.",
+            metric="nps",
+            empty="nobody answered on these days",
+            steps=below(30, 0),
+            bars=True,
+        ),
+    ]
+
+
+def people() -> list[Panel]:
+    staff = 'tenant=~"$tenant"'
+    moved = f'success_agents_moved{{{staff}, window="90d"}}'
+    left = f'success_agents_left{{{staff}, window="90d"}}'
+    return [
+        lines(
+            "Staff",
+            [
+                Ask(total(f"success_headcount{{{staff}}}", TENANT, ""), "on the staff"),
+                Ask(total(moved, TENANT, ""), "moved in 90 days"),
+                Ask(total(left, TENANT, ""), "left in 90 days"),
+            ],
+            COUNT,
+            what="Agents now, and who moved to another department or left.",
+            metric="headcount",
+            empty="no agent is known",
+        ),
+        lines(
+            "Who goes, and where to",
+            [
+                Ask(f'max by (tenant) (success_attrition_ratio{{{staff}, window="90d"}})', "{{tenant}} left"),
+                Ask(
+                    f'max by (tenant) (success_internal_mobility_ratio{{{staff}, window="90d"}})',
+                    "{{tenant}} moved rather than left",
+                ),
+            ],
+            RATIO,
+            what="Left: of the mean headcount of 90 days. Moved rather than left: of all who did one of the two.",
+            metric="attrition",
+            empty="nobody moved or left",
+            steps=above(0.1, 0.2),
+        ),
+    ]
