@@ -7,6 +7,7 @@ declare -A package_of=(
   [promtool]=prometheus
   [prometheus]=prometheus
   [amtool]=prometheus-alertmanager
+  [prometheus-alertmanager]=prometheus-alertmanager
   [chromium]=chromium
   [chromedriver]=chromium-driver
   [java]=openjdk-17-jre-headless
@@ -30,7 +31,7 @@ fi
 if ! command -v apt-get >/dev/null || [ "${as_root[*]-}" = false ]; then
   echo "The tests need these and cannot install them here: ${packages[*]}" >&2
   echo "On Debian or Ubuntu: sudo apt-get update && sudo apt-get install --no-install-recommends ${packages[*]}" >&2
-  echo "Elsewhere put promtool, prometheus, amtool, chromium, chromedriver, java (17 or newer), mvn and wget on the PATH." >&2
+  echo "Elsewhere put promtool, prometheus, amtool, prometheus-alertmanager, chromium, chromedriver, java (17 or newer), mvn and wget on the PATH." >&2
   exit 1
 fi
 

@@ -53,6 +53,11 @@ class Plumbing:
         self.trimmed = t.gauge(
             "state_log_begin_offset", "First record kept in the log.", ("topic", "partition")
         )
+        self.held_back = t.gauge(
+            "state_log_held_back_records",
+            "Records of the log that are kept only because the sink has not read them.",
+            ("topic", "partition"),
+        )
         for outcome in ("committed", "failed"):
             self.commits.labels(outcome)
         for stream in streams:
@@ -84,8 +89,10 @@ class Plumbing:
 
     def forget(self, topic: str, partition: int) -> None:
         """Take back what is said of a partition: nothing may outlive its ownership."""
-        for gauge in (self.poisoned, self.lag, self.watermark, self.entities, self.buckets, self.trimmed):
+        for gauge in (self.poisoned, self.lag, self.watermark, self.entities, self.buckets):
             gauge.remove(topic, str(partition))
+        for gauge in (self.trimmed, self.held_back):
+            gauge.remove(f"{topic}.state", str(partition))
 
     def poison(self, topic: str, partition: int, poison: Poison) -> None:
         """Show the verdict on a partition."""

@@ -55,6 +55,9 @@ class Trimmer:
         async with running(self._clients.aio_admin()) as admin:
             read = await self._read_by_sink(admin)
             cuts = {tp: cut_below(offset, young[tp], read.get(tp)) for tp, offset in wanted.items()}
+            for tp, offset in wanted.items():
+                held = cut_below(offset, young[tp], None) - cuts[tp]
+                self._plumbing.held_back.labels(tp.topic, str(tp.partition)).set(held)
             cuts = {tp: cut for tp, cut in cuts.items() if cut > self._cut.get(tp, 0)}
             if cuts:
                 await admin.delete_records(

@@ -146,7 +146,10 @@ async def test_trimming_stops_at_the_sink_and_at_the_snapshot_and_leaves_a_state
             assert await world.begin(world.log, 0) == 1
             end = (await world.told(0))[-1].offset + 1
             await consumer.commit({tp: OffsetAndMetadata(end, "")})
+        held = plumbing.held_back.labels(world.log, "0")._value
+        assert held.get() == restore_from - 1
         assert await trimmer.trim([owner]) == {tp: restore_from}
+        assert held.get() == 0
         assert await world.begin(world.log, 0) == restore_from
         assert plumbing.trimmed.labels(world.log, "0")._value.get() == restore_from
         assert await trimmer.trim([owner]) == {}
