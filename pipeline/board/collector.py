@@ -18,8 +18,9 @@ from prometheus_client.registry import Collector
 from pipeline.board.exports import LEVELS, WINDOWED, Export, LevelExport
 from pipeline.board.freshness import Freshness
 from pipeline.board.people import PEOPLE, PeopleExport
-from pipeline.board.places import dims_of, windows_of
-from pipeline.board.snapshot import Snapshot, is_kept
+from pipeline.board.places import Question, dims_of, is_kept, windows_of
+from pipeline.board.snapshot import Snapshot
+from pipeline.board.steps import daily_churn
 from pipeline.board.success import SUCCESS, SuccessExport
 from pipeline.metrics import calls
 from pipeline.metrics.families import LATE
@@ -69,6 +70,11 @@ def _success(export: SuccessExport, snapshot: Snapshot) -> Metric:
     for place, cells in sorted(snapshot.steps.get(export.family, {}).items()):
         for labels, value in export.series(place, cells, snapshot.definitions):
             family.add_metric(labels, value)
+    if export.by_day:
+        for window, place, number in daily_churn(snapshot.daily, Question()):
+            told = getattr(number, export.by_day)
+            if told is not None:
+                family.add_metric([place[0] or "", window, "daily_sum"], told)
     return family
 
 

@@ -20,13 +20,20 @@ class Days:
     def over(self, tenant: str, sums: Sums, window: str) -> Cells:
         """The days of a window before today, and today so far."""
         total = self.so_far(tenant, sums)
-        zone = self._definitions.zone(tenant)
-        first = day_number(local_date(day_window(window, self._now, zone).start, zone))
-        merge(total, sums.over_days(first, self._today(tenant)[0] - DAY_MS))
+        merge(total, sums.over_days(self._first(tenant, window), self._today(tenant)[0] - DAY_MS))
         return total
+
+    def each_up_to(self, tenant: str, sums: Sums, window: str) -> dict[int, Cells]:
+        """`up_to_today` as it was on each day of a window."""
+        return sums.up_to_each(self._first(tenant, window), self._today(tenant)[0])
 
     def up_to_today(self, tenant: str, sums: Sums) -> Cells:
         return sums.up_to(self._today(tenant)[0])
+
+    def _first(self, tenant: str, window: str) -> int:
+        """The first day of a window."""
+        zone = self._definitions.zone(tenant)
+        return day_number(local_date(day_window(window, self._now, zone).start, zone))
 
     def _today(self, tenant: str) -> tuple[int, Window]:
         known = self._known.get(tenant)

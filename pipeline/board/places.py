@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from pipeline.board.sums import LONGEST_MS
 from pipeline.metrics import tickets
 from pipeline.metrics.buckets import LEVEL, LIVE
-from pipeline.metrics.catalogue import Definition
+from pipeline.metrics.catalogue import Definition, Metric, definition_of
 from pipeline.metrics.families import (
     ADOPTION,
     FAMILIES,
@@ -79,6 +80,11 @@ def places_of(told: Iterable[tuple[str, Iterable[Place]]]) -> dict[Dims, tuple[P
     }
 
 
+def is_kept(window: str, maturity_ms: int) -> bool:
+    """Whether the board still has what of a window is not ripe: an hour of buckets, or nothing else in it."""
+    return maturity_ms <= LONGEST_MS or window in LIVE_WINDOWS or window == TODAY
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """Which rows are asked for; None = all. `by`: dimensions kept, the others are rolled up.
@@ -93,9 +99,25 @@ class Question:
     queue: str | None = None
     definition: Definition | None = None
 
-    def projected(self, dims: Dims, place: Place) -> Place | None:
-        """Where a place's parts go; None: not asked for."""
-        for name, wanted in (("tenant", self.tenant), ("queue", self.queue)):
+    def wants(self, window: str, maturity_ms: int) -> bool:
+        """What the board cannot know, because it has let go of what is not ripe, is told of on request."""
+        if self.windows is not None and window not in self.windows:
+            return False
+        return is_kept(window, maturity_ms) or self.metrics is not None
+
+    def definitions(self, metric: Metric) -> list[Definition]:
+        """Those asked of a metric. Raises DefinitionError; a metric that must be told something is left out
+        where all are asked for.
+        """
+        if self.definition is not None:
+            return [definition_of(metric, self.definition)]
+        if self.metrics is None and metric.fault and metric.fault({"name": metric.variants[0]}):
+            return []
+        return [definition_of(metric, variant) for variant in metric.variants]
+
+    def projected(self, dims: Dims, place: Place, only: tuple[tuple[str, str], ...] = ()) -> Place | None:
+        """Where a place's parts go; None: not asked for. `only`: values it must have."""
+        for name, wanted in (("tenant", self.tenant), ("queue", self.queue), *only):
             if wanted is not None and (name not in dims or place[dims.index(name)] != wanted):
                 return None
         by = self.by

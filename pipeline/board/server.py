@@ -29,7 +29,7 @@ from pipeline.board.lag import Lag
 from pipeline.board.pacemaker import Pacemaker
 from pipeline.board.publisher import Publisher
 from pipeline.board.reader import Reader
-from pipeline.board.series import series_answer, series_question
+from pipeline.board.series import Hours, series_question
 from pipeline.board.stream import Stream
 from pipeline.board.view import choice_of
 from pipeline.kafka.clients import Clients
@@ -115,6 +115,7 @@ class Board:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._runner: web.AppRunner | None = None
+        self._hours = Hours()
         self._stream = Stream(self.publisher, self.faults)
         self._page = {name: files(__package__).joinpath("page", name).read_bytes() for name in PAGE_FILES}
 
@@ -211,7 +212,7 @@ class Board:
         return _answer(lambda: api_answer(self.publisher.latest, question_of(request.query)))
 
     async def _series(self, request: web.Request) -> web.Response:
-        return _answer(lambda: series_answer(self.publisher.latest, series_question(request.query)))
+        return _answer(lambda: self._hours.answer(self.publisher.latest, series_question(request.query)))
 
     async def _catalogue(self, _: web.Request) -> web.Response:
         return _json(catalogue_answer())

@@ -28,7 +28,15 @@ from pipeline.board.places import (
     places_of,
     windows_of,
 )
-from pipeline.board.steps import is_kept_live, step_parts
+from pipeline.board.steps import (
+    DAILY_WINDOWS,
+    ONE_DAY,
+    Daily,
+    daily_churn,
+    is_by_day,
+    is_kept_live,
+    step_parts,
+)
 from pipeline.board.sums import LONGEST_MS, negative
 from pipeline.metrics.buckets import Cells, LevelValue, merge
 from pipeline.metrics.catalogue import (
@@ -42,7 +50,7 @@ from pipeline.metrics.catalogue import (
     read_window,
 )
 from pipeline.metrics.definitions import Definitions
-from pipeline.metrics.families import COHORT, LATE, LEAVE
+from pipeline.metrics.families import COHORT, LATE, LEAVE, STAYING
 from pipeline.metrics.numbers import Number
 from pipeline.metrics.windows import (
     BUCKET_MS,
@@ -83,7 +91,8 @@ class Snapshot:
     `places` is by dimensions, `cells` by (family, window), `levels` by family; `quarantine` is by
     (tenant, reason) and `late` by (tenant, stream), both of which belong to no queue. `recent` holds
     10-second buckets by family, for definitions that let the youngest of them ripen. `steps` holds, of
-    step families, what is up to the end of the tenant's running day.
+    step families, what is up to the end of the tenant's running day; `daily` what one of them was on each
+    day of a window.
     """
 
     now: int
@@ -96,6 +105,7 @@ class Snapshot:
     freshness: tuple[Freshness, ...]
     recent: Mapping[str, Mapping[Place, Mapping[int, Cells]]] = field(default_factory=dict)
     steps: Mapping[str, CellsAt] = field(default_factory=dict)
+    daily: Daily = field(default_factory=dict)
     _ripe: dict[tuple[str, str, int], CellsAt] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -134,12 +144,12 @@ class Snapshot:
     def _window_rows(self, metric: Metric, question: Question) -> Iterator[Row]:
         if metric.window is None or metric.families[0] not in TALLIES:
             return
-        for definition in _definitions_asked(metric, question):
+        for definition in question.definitions(metric):
             family = family_of(metric, definition)
             maturity = metric.maturity(definition) if metric.maturity else 0
             for window in windows_of(family):
-                if _is_asked(window, maturity, question):
-                    parts = self.rolled_up(family, window, question, maturity)
+                if question.wants(window, maturity):
+                    parts = self.rolled_up(family, window, question, maturity, metric.only)
                     for place, cells in parts.items():
                         number = read_window(metric, cells, definition, self.definitions)
                         yield Row(metric, definition, window, dims_of(family), place, number)
@@ -160,7 +170,10 @@ class Snapshot:
         """Numbers of step families by tenant; amounts of several currencies stay apart."""
         if metric.window is None or metric.families[0] not in STEPS:
             return
-        asked = _definitions_asked(metric, question)
+        asked = question.definitions(metric)
+        for definition in filter(is_by_day, asked):
+            for over, place, number in daily_churn(self.daily, question):
+                yield Row(metric, definition, over, ("tenant",), place, number)
         for (window, dims, place), cells in step_parts(self.steps, metric, question).items():
             for definition in asked:
                 if is_kept_live(definition):
@@ -186,14 +199,19 @@ class Snapshot:
         return gathered
 
     def rolled_up(
-        self, family: str, window: str, question: Question, maturity_ms: int = 0
+        self,
+        family: str,
+        window: str,
+        question: Question,
+        maturity_ms: int = 0,
+        only: tuple[tuple[str, str], ...] = (),
     ) -> dict[Place, Cells]:
         """The parts of one family and window, summed over the dimensions not kept."""
         parts = self.cells_of(family, window, maturity_ms)
         dims = dims_of(family)
         total: dict[Place, Cells] = {}
         for place in self.places.get(dims, ()):
-            target = question.projected(dims, place)
+            target = question.projected(dims, place, only)
             if target is not None:
                 merge(total.setdefault(target, {}), parts.get(place, {}))
         return total
@@ -235,24 +253,6 @@ class Snapshot:
         return day_window(window, self.now, self.definitions.zone(place[0] or "")).start
 
 
-def is_kept(window: str, maturity_ms: int) -> bool:
-    """Whether the board still has what of a window is not ripe: an hour of buckets, or nothing else in it."""
-    return maturity_ms <= LONGEST_MS or window in LIVE_WINDOWS or window == TODAY
-
-
-def _is_asked(window: str, maturity_ms: int, question: Question) -> bool:
-    """What the board cannot know, because it has let go of what is not ripe, is told of on request."""
-    if question.windows is not None and window not in question.windows:
-        return False
-    return is_kept(window, maturity_ms) or question.metrics is not None
-
-
-def _definitions_asked(metric: Metric, question: Question) -> list[Definition]:
-    if question.definition is not None:
-        return [definition_of(metric, question.definition)]
-    return [definition_of(metric, variant) for variant in metric.variants]
-
-
 def snapshot_of(fold: Fold, definitions: Definitions, now: int) -> Snapshot:
     """Advance the fold to `now` and copy what is to be shown.
 
@@ -290,7 +290,28 @@ def snapshot_of(fold: Fold, definitions: Definitions, now: int) -> Snapshot:
         elif family in levels:
             levels[family][tenant, *dims] = values
     places = places_of([*((family, parts) for (family, _), parts in cells.items()), *levels.items()])
-    return Snapshot(now, definitions, places, cells, levels, quarantine, late, freshness, recent, steps)
+    return Snapshot(
+        now,
+        definitions,
+        places,
+        cells,
+        levels,
+        quarantine,
+        late,
+        freshness,
+        recent,
+        steps,
+        _daily(fold, days),
+    )
+
+
+def _daily(fold: Fold, days: Days) -> Daily:
+    one_day = (STAYING.name, (ONE_DAY,))
+    told = {tenant: sums for (family, tenant, dims), sums in fold.series.items() if (family, dims) == one_day}
+    return {
+        window: {tenant: days.each_up_to(tenant, sums, window) for tenant, sums in told.items()}
+        for window in DAILY_WINDOWS
+    }
 
 
 def _levels(fold: Fold) -> Iterator[tuple[SeriesKey, tuple[LevelValue, ...]]]:

@@ -18,13 +18,16 @@ Read: TypeAlias = Callable[[Cells, Definitions], Iterator[tuple[list[str], float
 
 
 class SuccessExport(NamedTuple):
-    """One gauge family of a step family. `read` answers further labels with a value each."""
+    """One gauge family of a step family. `read` answers further labels with a value each; `by_day` is the
+    field of churn added up by day that stands beside them, if any.
+    """
 
     name: str
     help: str
     family: str
     labels: tuple[str, ...]
     read: Read
+    by_day: str = ""
 
     def series(self, place: Place, cells: Cells, definitions: Definitions) -> Told:
         """Label values with the number of one place, absent ones left out."""
@@ -60,7 +63,9 @@ def _number(metric_name: str) -> Read:
 
 
 def _churn(name: str, text: str, field: str) -> SuccessExport:
-    return SuccessExport(name, text, STAYING.name, ("tenant", "window", "definition"), _by_definition(field))
+    labels = ("tenant", "window", "definition")
+    by_day = field if field in {"value", "n"} else ""
+    return SuccessExport(name, text, STAYING.name, labels, _by_definition(field), by_day)
 
 
 def _flow(name: str, metric_name: str) -> SuccessExport:
@@ -129,6 +134,8 @@ SUCCESS: Final = (
         ("tenant", "window", "currency"),
         _cell(FLOW.cell("start_minor")),
     ),
+    _flow("success_clv_predictive_minor", "clv_predictive"),
+    _flow("success_churn_cost_minor", "churn_cost"),
     _standing("success_mrr_minor", "mrr", "currency"),
     _standing("success_arr_minor", "arr", "currency"),
     _standing("success_active_accounts", "active_accounts"),

@@ -6,7 +6,7 @@ Source: metrics.md §1 (windows), architecture.md §4. Pure; the clock is an arg
 from typing import Final
 
 from pipeline.metrics.buckets import Cells, merge
-from pipeline.metrics.windows import BUCKET_MS, LIVE_WINDOWS, Window, floor_bucket
+from pipeline.metrics.windows import BUCKET_MS, DAY_MS, LIVE_WINDOWS, Window, floor_bucket
 
 LONGEST_MS: Final = max(LIVE_WINDOWS.values())
 STRETCHES_KEPT: Final = 16
@@ -105,6 +105,16 @@ class Sums:
             if day <= number:
                 merge(total, cells)
         return total
+
+    def up_to_each(self, first: int, last: int) -> dict[int, Cells]:
+        """As `up_to`, of every day from one to another, both inside."""
+        running = self.up_to(first - DAY_MS)
+        found = {}
+        for day in range(first, last + 1, DAY_MS):
+            running = dict(running)
+            merge(running, self.days.get(day, {}))
+            found[day] = running
+        return found
 
     def gather_before(self, day: int) -> None:
         """Put what is dated before `day` into `day`: the sums from there on stay what they are."""

@@ -32,8 +32,9 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "voice": ("csat", "csat_response_rate", "nps", "promoters", "passives", "detractors"),
     "success": (
-        "churn", "nrr", "grr", "mrr", "active_accounts", "seats", "adoption", "active_1d", "active_7d",
-        "active_28d", "stickiness", "time_to_value_mean", "time_to_value_censored", "activation",
+        "churn", "nrr", "grr", "mrr", "clv_predictive", "active_accounts", "seats", "adoption",
+        "active_1d", "active_7d", "active_28d", "stickiness", "time_to_value_mean",
+        "time_to_value_censored", "activation", "invites", "referrals",
     ),
     "people": ("accounts_in_stage", "headcount", "attrition", "internal_mobility"),
 }  # fmt: skip

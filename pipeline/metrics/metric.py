@@ -29,7 +29,8 @@ class Metric(NamedTuple):
     answers from the cells of single entities where facts are at hand. `maturity`: in windows that end
     at now only 10-second buckets that end at or before now − so many ms count (`ripens_to_the_ms`: what
     is dated at or before then). `level_of` gives the level function of a definition where it has any;
-    `level_dims` are dimensions that are no part of a series but read from its ages. `fault` says what is
+    `level_dims` are dimensions that are no part of a series but read from its ages. `only` are dimensions
+    of the family, by name, in which it counts one value. `fault` says what is
     wrong with parameters that are sound one by one, '' = nothing.
     """
 
@@ -49,6 +50,7 @@ class Metric(NamedTuple):
     fault: Callable[[Definition], str] | None = None
     level_of: Callable[[Definition], Level] | None = None
     level_dims: tuple[str, ...] = ()
+    only: tuple[tuple[str, str], ...] = ()
 
     @property
     def stream(self) -> str:

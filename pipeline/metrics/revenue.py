@@ -93,7 +93,17 @@ def clv_predictive(flows: Cells, stays: Cells, definition: Definition, definitio
     return Number(average * margin / lost if average is not None and lost else None, flow(flows, "base"))
 
 
-def clv_given(cells: Cells, definition: Definition) -> Number:
+def _of_currency(flows: Cells) -> Cells:
+    """STAYING of the accounts with MRR in the currency that the flows are in."""
+    return {STAYING.cell("base"): flow(flows, "base"), STAYING.cell("lost"): flow(flows, "churned")}
+
+
+def clv_predictive_of_currency(flows: Cells, definition: Definition, definitions: Definitions) -> Number:
+    """`clv_predictive` of one currency, from its flows alone."""
+    return clv_predictive(flows, _of_currency(flows), definition, definitions)
+
+
+def clv_given(cells: Cells, definition: Definition, _: Definitions) -> Number:
     """ARPA now × the given months."""
     accounts = standing(cells, "accounts")
     average = arpa(standing(cells, "mrr_minor"), accounts)
@@ -104,6 +114,11 @@ def churn_cost(flows: Cells, stays: Cells, definitions: Definitions) -> Number:
     """`mrr_churn` × (1 / churn): what a lost account costs. Absent without churn."""
     lost = churn(stays, {}, definitions)
     return Number(flow(flows, "churn_minor") / lost.value if lost.value else None, lost.n)
+
+
+def churn_cost_of_currency(flows: Cells, _: Definition, definitions: Definitions) -> Number:
+    """`churn_cost` of one currency, from its flows alone."""
+    return churn_cost(flows, _of_currency(flows), definitions)
 
 
 def fault(definition: Definition) -> str:

@@ -124,6 +124,7 @@ METRICS: Final = (
         "minor",
         "MRR per active account at the start × margin / churn of the window.",
         FLOW.name,
+        revenue.clv_predictive_of_currency,
         parameters=("margin",),
     ),
     _joint(
@@ -131,6 +132,7 @@ METRICS: Final = (
         "minor",
         "MRR per active account now × given months.",
         STANDING.name,
+        revenue.clv_given,
         parameters=("months",),
         fault=revenue.fault_of_given,
     ),
@@ -140,5 +142,11 @@ METRICS: Final = (
         "Services invoiced out of scope / (services + MRR at the end of the window).",
         FLOW.name,
     ),
-    _joint("churn_cost", "minor", "MRR lost by churn / churn: what a lost account costs.", FLOW.name),
+    _joint(
+        "churn_cost",
+        "minor",
+        "MRR lost by churn / churn: what a lost account costs.",
+        FLOW.name,
+        revenue.churn_cost_of_currency,
+    ),
 )  # fmt: skip

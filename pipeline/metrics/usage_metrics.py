@@ -11,7 +11,7 @@ from pipeline.metrics import adoption
 from pipeline.metrics.adoption import fault
 from pipeline.metrics.buckets import Cells
 from pipeline.metrics.definitions import Definitions
-from pipeline.metrics.families import ADOPTION
+from pipeline.metrics.families import ADOPTION, INVITATIONS
 from pipeline.metrics.metric import Definition, Metric
 from pipeline.metrics.numbers import Number, count, mean_seconds
 
@@ -42,6 +42,20 @@ def _of(formula: Callable[..., Number], *counters: str) -> Callable[[Cells, Defi
     """A formula over counters of ADOPTION."""
     places = [ADOPTION.cell(name) for name in counters]
     return lambda cells, _definition, _definitions: formula(*(cells.get(place, 0) for place in places))
+
+
+def _invitations(name: str, kind: str, text: str) -> Metric:
+    cell = INVITATIONS.cell("invited")
+    return Metric(
+        name,
+        "count",
+        text,
+        (INVITATIONS.name,),
+        window=lambda cells, _definition, _definitions: count(cells.get(cell, 0)),
+        joint_stream="usage",
+        fault=fault,
+        only=(("kind", kind),),
+    )
 
 
 METRICS: Final = (
@@ -102,7 +116,7 @@ METRICS: Final = (
         ("unit", "a"),
         live=_of(adoption.activation, "activated", "judged"),
     ),
-    _joint("invites", "count", "Invitations of users to the account.", ()),
-    _joint("referrals", "count", "Invitations of others to the product.", ()),
+    _invitations("invites", "user", "Invitations of users to the account."),
+    _invitations("referrals", "referral", "Invitations of others to the product."),
     _joint("usage_quantity", "count", "Quantities used.", (), ("feature",)),
 )

@@ -209,7 +209,7 @@ def _churn_cost(entities: Entities, question: Question, how: Definition, declare
 
 def _clv_given(entities: Entities, question: Question, how: Definition, declared: Definitions) -> Number:
     asked = _Asked(entities, question, how, declared)
-    return revenue.clv_given(asked.one(asked.level(asked.close)), how)
+    return revenue.clv_given(asked.one(asked.level(asked.close)), how, declared)
 
 
 def _clv_realised(entities: Entities, question: Question, how: Definition, declared: Definitions) -> Number:

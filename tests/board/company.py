@@ -109,6 +109,9 @@ class _Company:
                         milestone="first export",
                     )
                 )
+            if number % 7 == 0:
+                kind = "referral" if number % 2 else "user"
+                found.append(self._said("usage.invited", age * 0.5, account, kind=kind))
             for _ in range(self._chance.randrange(14)):
                 used = {"user_ref": "u", "feature": self._chance.choice(["board", "export", "chart"])}
                 found.append(

@@ -77,6 +77,13 @@ function moneyTile(key, label, told) {
   return { key, label, value: told.map(([, text]) => text).join("\n"), note: told.map(([currency]) => currency).join(", ") };
 }
 
+function invited(rows, at) {
+  const told = [["colleagues", rows.one("invites", at)], ["others", rows.one("referrals", at)]].filter(([, row]) => row);
+  return told.length
+    ? { key: "invited", label: "Invited", value: count(sumOf(told.map(([, row]) => row))), parts: told.map(([name, row]) => [name, count(row.value)]) }
+    : undefined;
+}
+
 function success(rows, view, metrics) {
   const at = { window: view.period };
   const churn = rows.one("churn", { ...at, definition: choice.definition("churn") ?? Object.keys(metrics.churn.definitions)[0] });
@@ -89,6 +96,7 @@ function success(rows, view, metrics) {
     moneyTile("nrr", "Net revenue retention", byCurrency(rows, "nrr", at, percent)),
     moneyTile("grr", "Gross revenue retention", byCurrency(rows, "grr", at, percent)),
     moneyTile("mrr", "Monthly recurring revenue", byCurrency(rows, "mrr", {}, money)),
+    moneyTile("clv", "An account's worth, as things go", byCurrency(rows, "clv_predictive", at, money)),
     tile("active_accounts", "Paying accounts", rows.one("active_accounts"), count, view, { note: rows.has("seats") ? `${count(rows.one("seats").value)} seats` : "" }),
     tile("adoption", "Adopted", rows.one("adoption"), percent, view, { none: "nobody eligible", unit: "ratio", scale: [0, 1] }),
     active[2][1] && {
@@ -96,6 +104,7 @@ function success(rows, view, metrics) {
       parts: active.map(([text, row]) => [text, count(row.value), most ? row.value / most : 0]),
     },
     tile("time_to_value", "Mean time to value", rows.one("time_to_value_mean"), span, view, { none: "nobody there yet", parts: notYet }),
+    invited(rows, at),
     tile("activation", "Activated in time", rows.one("activation"), percent, view, { none: "nobody judged yet", unit: "ratio", scale: [0, 1] }),
   ];
 }

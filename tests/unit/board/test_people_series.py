@@ -91,6 +91,27 @@ def test_rows_are_by_stage_and_window(snapshot):
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "labels", "value"),
+    [
+        ("success_stage_moves", {"from": "onboarding", "to": "adoption", "window": "30d"}, 0),
+        ("success_time_in_stage_seconds", {"stage": "onboarding", "window": "30d"}, None),
+        ("success_stage_stays", {"stage": "onboarding", "window": "30d"}, 0),
+    ],
+)
+def test_a_move_a_hundred_days_ago_is_in_no_window(name, labels, value):
+    fold = Fold(UNDECLARED, ms(-95 * DAY))
+    tell(fold, Worker(stream="account"), ACCOUNTS, ms(-95 * DAY))
+    fold.advance(ms(-30 * DAY))
+    later = registry_of(snapshot_of(fold, UNDECLARED, ms(-30 * DAY)))
+    assert later.get_sample_value(name, {"tenant": "t", **labels}) == value
+    move = {"tenant": "t", "from": "onboarding", "to": "adoption", "window": "90d"}
+    assert later.get_sample_value("success_stage_moves", move) == 1
+    stay = {"tenant": "t", "stage": "onboarding", "window": "90d"}
+    assert later.get_sample_value("success_time_in_stage_seconds", stay) == 800 * DAY
+    assert later.get_sample_value("success_stage_stays_seconds", stay) == 800 * DAY
+
+
 def test_rows_of_another_tenant_or_a_queue_are_none(snapshot):
     for asked in (Question(metrics=("attrition",), tenant="u"), Question(metrics=("attrition",), queue="q")):
         assert list(snapshot.rows(asked)) == []

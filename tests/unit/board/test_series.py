@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.board.answers import QuestionError
 from pipeline.board.fold import Fold
-from pipeline.board.series import series_answer, series_question
+from pipeline.board.series import Hours, series_answer, series_question
 from pipeline.board.snapshot import snapshot_of
 from pipeline.metrics.catalogue import DefinitionError
 from tests.board.log import Worker, tell
@@ -60,6 +60,19 @@ def test_the_service_level_of_a_minute_counts_what_had_its_time(snapshot):
     tell(fold, Worker(), TOLD, ms(3615))
     young = snapshot_of(fold, UNDECLARED, ms(3615))
     assert values(young, metric="service_level")["service_level"][-1] is None
+
+
+def test_an_answer_is_made_anew_when_ten_seconds_are_over(snapshot):
+    hours, fold = Hours(), Fold(UNDECLARED, ms(3630))
+    tell(fold, Worker(), TOLD, ms(3630))
+    asked = series_question({"tenant": "t"})
+    first = hours.answer(snapshot_of(fold, UNDECLARED, ms(3630)), asked)
+    assert hours.answer(snapshot_of(fold, UNDECLARED, ms(3639)), asked) is first
+    assert (
+        hours.answer(snapshot_of(fold, UNDECLARED, ms(3639)), series_question({"tenant": "u"})) is not first
+    )
+    later = hours.answer(snapshot_of(fold, UNDECLARED, ms(3640)), asked)
+    assert (later["as_of"], later["series"]) == ("2026-03-02T10:00:40.000Z", first["series"])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pipeline.board.collector import SnapshotCollector
 from pipeline.board.fold import Fold
 from pipeline.board.places import Question as Asked
 from pipeline.board.snapshot import snapshot_of
+from pipeline.metrics.catalogue import DefinitionError
 from pipeline.metrics.definitions import declare
 from pipeline.metrics.windows import local_date, midnight
 from pipeline.replay.answer import answer
@@ -96,6 +97,37 @@ def test_rows_answer_the_ratios_of_revenue_by_currency():
         ("nrr", "EUR"): 0.9, ("grr", "EUR"): 0.8, ("net_churn_mrr", "EUR"): 0.1,
         ("nrr", "USD"): 1, ("grr", "USD"): 1, ("net_churn_mrr", "USD"): 0,
     }  # fmt: skip
+
+
+def test_the_value_of_a_customer_is_told_by_currency():
+    """In the month EUR began with a, b and c at 10 000, one of three left: ARPA 3333 / (1/3) = 10 000."""
+    shown = board(STORY, [ms("2026-02-20T12:00:00Z")])
+    for name, euro in (("clv_predictive", 10_000), ("churn_cost", 3000)):
+        asked = Asked(by=("tenant",), metrics=(name,), windows=("month",))
+        told = {row.place[-1]: row.number.value for row in shown.rows(asked)}
+        assert told == {"EUR": pytest.approx(euro), "USD": None}
+    given = Asked(by=(), metrics=("clv_given",), definition={"months": 36})
+    # Now 9000 of two accounts, and 70 of one.
+    assert {row.place[-1]: row.number.value for row in shown.rows(given)} == {"EUR": 162_000, "USD": 2520}
+    with pytest.raises(DefinitionError, match="say how many months"):
+        list(shown.rows(Asked(metrics=("clv_given",))))
+
+
+def test_churn_added_up_by_day_is_told_beside_the_others(registry):
+    """From the 22nd of January on: four accounts at 20 starts of days, one lost, then three at 10: 1/4 of 110."""
+    labels = {"tenant": "z", "window": "30d", "definition": "daily_sum"}
+    assert registry.get_sample_value("success_churn_ratio", labels) == 0.25
+    assert registry.get_sample_value("success_churn_base_accounts", labels) == 110
+    assert registry.get_sample_value("success_churn_ratio_low", labels) is None
+
+
+def test_churn_by_day_is_rolled_up_day_by_day():
+    """Tenant z loses 1 of 4 on the 10th, y none of 4: that day 1 of 8."""
+    others = [{**each, "tenantid": "y"} for each in STORY if not each["type"].endswith("cancelled")]
+    shown = board([*STORY, *others], [ms("2026-02-20T12:00:00Z")])
+    asked = Asked(by=(), metrics=("churn",), windows=("month",), definition={"name": "daily_sum"})
+    (row,) = shown.rows(asked)
+    assert (row.place, row.number.value) == ((None,), 0.125)
 
 
 def test_days_long_past_stay_part_of_the_sums():

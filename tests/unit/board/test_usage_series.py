@@ -73,6 +73,20 @@ def test_rows_answer_what_is_declared_and_nothing_else(snapshot):
         assert list(snapshot.rows(Asked(metrics=("adoption",), tenant="t", definition=definition))) == []
 
 
+@pytest.mark.parametrize(("name", "kind", "expected"), [("invites", "user", 4), ("referrals", "referral", 1)])
+def test_invitations_are_told_by_kind(name, kind, expected):
+    """U3 at 29 March, 21:00Z: its numbers of the last seven days."""
+    case = json.loads((Path(__file__).parents[2] / "cases" / "U3.json").read_text())
+    events = [json.loads(line) for line in event_lines(case["events"])]
+    shown = board(events, ms_of(instant("2026-03-29T21:00:00Z")))
+    (row,) = shown.rows(Asked(by=("tenant",), metrics=(name,), windows=("7d",), tenant="t"))
+    assert row.number.value == expected
+    registry = CollectorRegistry()
+    registry.register(SnapshotCollector(lambda: shown))
+    labels = {"tenant": "t", "kind": kind, "window": "7d"}
+    assert registry.get_sample_value("success_invitations", labels) == expected
+
+
 @settings(max_examples=60, deadline=None)
 @given(stories())
 def test_every_row_is_what_replay_says_of_the_end_of_the_day(story):
