@@ -155,10 +155,13 @@ def test_addresses_name_services_of_the_file():
             hosts.add(urlsplit(re.sub(r"\$\{[^}]*\}", "x", value)).hostname or "")
         elif name.endswith("_HOST"):
             hosts.add(value)
-    for job in yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]:
+    prometheus = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    for job in prometheus["scrape_configs"]:
         for found in job["dns_sd_configs"]:
             hosts |= set(found["names"])
-    assert hosts >= {"clickhouse", "prometheus", "aggregate", "board", "sink"}
+    for each in prometheus["alerting"]["alertmanagers"]:
+        hosts |= {target.partition(":")[0] for told in each["static_configs"] for target in told["targets"]}
+    assert hosts >= {"clickhouse", "prometheus", "alertmanager", "aggregate", "board", "sink"}
     assert hosts <= set(SERVICES)
 
 

@@ -124,15 +124,18 @@ def test_the_broker_of_the_file_starts_serves_pulse_and_is_missed_when_it_is_gon
     assert not is_well(service, command)
 
 
-def test_prometheus_is_well_while_it_runs(services, tmp_path):
-    service, (port,) = services["prometheus"], free_ports(1)
+@pytest.mark.parametrize(
+    ("name", "program"), [("prometheus", "prometheus"), ("alertmanager", "prometheus-alertmanager")]
+)
+def test_a_program_that_watches_is_well_while_it_runs(services, tmp_path, name, program):
+    service, (port,) = services[name], free_ports(1)
     command = command_of(service, port)
     assert not is_well(service, command)
-    moved = {"/etc/prometheus": str(ROOT / "deploy/prometheus"), "=/prometheus": f"={tmp_path}"}
+    moved = {f"/etc/{name}": str(ROOT / "deploy" / name), f"=/{name}": f"={tmp_path}"}
     flags = service["command"]
     for old, new in moved.items():
         flags = [flag.replace(old, new) for flag in flags]
-    start = ["prometheus", *flags, f"--web.listen-address=127.0.0.1:{port}"]
+    start = [program, *flags, f"--web.listen-address=127.0.0.1:{port}"]
     with running(start, tmp_path / "log") as process:
         assert becomes_well(service, command, process)
         # Frozen is not well either: a process that is there but does not answer.
