@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import asking, feeding, reconciling, running, tending
+from pipeline.cli import asking, demo, feeding, reconciling, running, tending
 from pipeline.cli.terms import EXIT_CODES, out
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(rich_help_panel="Run")(running.demo)
+app.command(rich_help_panel="Run")(demo.demo)
 app.command(rich_help_panel="Run")(running.run)
 app.command(rich_help_panel="Ask")(asking.replay)
 app.command(rich_help_panel="Ask")(asking.verify)

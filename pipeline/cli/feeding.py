@@ -1,88 +1,170 @@
-"""`simulate`: a contact centre as events, into a file or into Kafka."""
+"""`simulate`: a business and its contact centre as events, into a file or into Kafka."""
 
 import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.progress import Progress
 
-from pipeline.cli.terms import Config, duration_seconds, err, instant_option, kafka_there, settings_of
+from pipeline.cli.terms import (
+    Config,
+    Exit,
+    duration_seconds,
+    err,
+    instant_option,
+    kafka_there,
+    settings_of,
+    stop,
+)
 from pipeline.kafka.clients import Clients, running
+from pipeline.sources.business.gaming import gaming_days
+from pipeline.sources.business.params import ACCOUNTS, DAY_MS, Business, Gaming
+from pipeline.sources.business.world import STREAMS
+from pipeline.sources.centre import CallCentre, Chaos
 from pipeline.sources.delivery import Simulated
-from pipeline.sources.publish import publish_live, publish_until
-from pipeline.sources.simulate import CallCentre, Chaos, encode
-from pipeline.sources.simulate import simulate as story
+from pipeline.sources.everything import simulate_all
+from pipeline.sources.publish import backfilled, publish
+from pipeline.sources.simulate import encode
+
+PLAIN_EVERY_SECONDS = 5.0
+SPOILED = Chaos(duplicate_share=0.02, late_share=0.05, correction_share=0.01, void_share=0.01)
+
+Accounts = Annotated[int, typer.Option(help="Customers the business begins with.", min=1)]
+Gamed = Annotated[
+    bool,
+    typer.Option("--gaming", help="Plant numbers better than the service, near the end of the history."),
+]
+
+
+class Span(NamedTuple):
+    """From where the story is told, from where it is no history any more, and up to where; ms."""
+
+    start_ms: int
+    live_ms: int
+    end_ms: int
+
+
+def business_of(accounts: int, *, gaming: bool, start_ms: int, live_ms: int) -> Business:
+    """The business wanted; gaming is planted on days that end before it is live, and told of."""
+    planted = None
+    if gaming:
+        days = (live_ms - start_ms) // DAY_MS
+        planted = Gaming(first_day=max(11, days - 6))
+        for kind, day in gaming_days(planted, start_ms).items():
+            err.print(f"planted {day} in {planted.tenant}/{planted.queue}: {kind}", highlight=False)
+    return Business(accounts=accounts, gaming=planted)
 
 
 def simulate(  # noqa: PLR0913 - one argument per option
     config: Config = None,
     *,
-    rate: Annotated[float, typer.Option(help="Events per second of event time.", min=0.1)] = 20.0,
+    rate: Annotated[float, typer.Option(help="Calls' events per second of event time.", min=0.1)] = 20.0,
     for_: Annotated[str, typer.Option("--for", help="How much event time: 60s, 5m, 1h.")] = "10m",
+    history: Annotated[
+        str | None, typer.Option(help="The business's past before that, as fast as it goes: 400d.")
+    ] = None,
+    accounts: Accounts = ACCOUNTS,
     seed: Annotated[int, typer.Option(help="The same seed tells the same story.")] = 1,
     start: Annotated[
-        str | None, typer.Option(help="First instant; default: now, with --fast so that it ends now.")
+        str | None, typer.Option(help="First instant; default: so that it goes on or (--fast) ends now.")
+    ] = None,
+    streams: Annotated[
+        str | None, typer.Option(help="Which streams, separated by commas; default: those of the settings.")
     ] = None,
     file: Annotated[Path | None, typer.Option("--out", help="NDJSON file; - is standard output.")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="To Kafka without waiting for the clock.")] = False,
     chaos: Annotated[bool, typer.Option("--chaos", help="Duplicates, disorder, corrections.")] = False,
+    gaming: Gamed = False,
 ) -> None:
-    """Tell the story of a contact centre (Erlang-A) as call events.
+    """Tell the story of a business and its contact centre (Erlang-A) as events.
 
-    Examples: [bold]pulse simulate --for 1h --out calls.ndjson[/bold];
-    [bold]pulse simulate --rate 100[/bold] sends to Kafka in real time.
+    Examples: [bold]pulse simulate --for 1h --out events.ndjson[/bold];
+    [bold]pulse simulate --history 400d[/bold] fills Kafka with the past and goes on in real time;
+    [bold]pulse simulate --rate 100 --streams call[/bold] sends only calls, and more of them.
     """
-    seconds = duration_seconds(for_) or 0.0
+    settings = settings_of(config, quiet=True)
+    wanted = _streams(streams) or settings.streams
+    span = _span(history, for_, start, is_past=fast)
+    business = business_of(accounts, gaming=gaming, start_ms=span.start_ms, live_ms=span.live_ms)
+    crowd = CallCentre(rate=rate, chaos=SPOILED if chaos else Chaos())
+    told = simulate_all(business, crowd, seed, span.start_ms, span.live_ms, wanted)
+    records = takewhile(lambda record: record.deliver_at_ms < span.end_ms, told)
+    if file is not None:
+        _to_file(file, records, span)
+        return
+    clients = Clients(settings.kafka)
+    with kafka_there(clients), contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_to_kafka(clients, settings.kafka.topic_prefix, records, span, fast=fast))
+
+
+def _streams(text: str | None) -> tuple[str, ...]:
+    named = tuple(name.strip() for name in (text or "").split(",") if name.strip())
+    if unknown := set(named) - set(STREAMS):
+        stop(Exit.USAGE, f"--streams {', '.join(sorted(unknown))}: known are {', '.join(STREAMS)}")
+    return named
+
+
+def _span(history: str | None, for_: str, start: str | None, *, is_past: bool) -> Span:
+    """Where nothing is said of the start, events end now or go on from now: ahead of the broker's clock
+    they would be rejected.
+    """
+    past_ms = int((duration_seconds(history) or 0) * 1000)
+    length_ms = int((duration_seconds(for_) or 0) * 1000)
     start_ms = instant_option(start, "--start")
     if start_ms is None:
-        # Events ahead of the broker's clock would be rejected.
-        start_ms = time.time_ns() // 1_000_000 - (int(seconds * 1000) if fast else 0)
-    spoiled = (
-        Chaos(duplicate_share=0.02, late_share=0.05, correction_share=0.01, void_share=0.01)
-        if chaos
-        else Chaos()
-    )
-    end_ms = start_ms + int(seconds * 1000)
-    records = takewhile(
-        lambda record: record.deliver_at_ms < end_ms,
-        story(CallCentre(rate=rate, chaos=spoiled), seed, start_ms),
-    )
-    if file is not None:
-        _to_file(file, records, start_ms, end_ms)
+        start_ms = time.time_ns() // 1_000_000 - past_ms - (length_ms if is_past else 0)
+    return Span(start_ms, start_ms + past_ms, start_ms + past_ms + length_ms)
+
+
+@contextlib.contextmanager
+def telling(span: Span) -> Iterator[Callable[[int], None]]:
+    """A function that is told up to which instant the story is: a bar on a terminal, else plain lines."""
+    if err.is_terminal:
+        with Progress(console=err, transient=True) as progress:
+            task = progress.add_task("history", total=span.live_ms - span.start_ms)
+            yield lambda ms: progress.update(task, completed=ms - span.start_ms)
         return
-    kafka = settings_of(config, quiet=True).kafka
-    clients = Clients(kafka)
-    with kafka_there(clients), contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_to_kafka(clients, kafka.topic_prefix, records, fast=fast))
+    said_at = time.monotonic()
+
+    def say(ms: int) -> None:
+        nonlocal said_at
+        if ms < span.live_ms and time.monotonic() - said_at >= PLAIN_EVERY_SECONDS:
+            said_at = time.monotonic()
+            share = (ms - span.start_ms) / (span.live_ms - span.start_ms)
+            err.print(f"history: {share:.0%} told", highlight=False)
+
+    yield say
 
 
-def _to_file(file: Path, records: Iterator[Simulated], start_ms: int, end_ms: int) -> None:
+def _to_file(file: Path, records: Iterator[Simulated], span: Span) -> None:
     with contextlib.ExitStack() as exits:
         target = sys.stdout.buffer if str(file) == "-" else exits.enter_context(file.open("wb"))
-        progress = exits.enter_context(Progress(console=err, disable=not err.is_terminal, transient=True))
-        task = progress.add_task("simulate", total=end_ms - start_ms)
+        tell = exits.enter_context(telling(span._replace(live_ms=span.end_ms)))
         count = 0
         for record in records:
-            target.write(encode(record.event) + b"\n")
+            is_past = record.deliver_at_ms < span.live_ms
+            target.write(encode(backfilled(record.event) if is_past else record.event) + b"\n")
             count += 1
             if count % 1000 == 0:
-                progress.update(task, completed=record.deliver_at_ms - start_ms)
+                tell(record.deliver_at_ms)
     err.print(f"{count} events", highlight=False)
 
 
-async def _to_kafka(clients: Clients, prefix: str, records: Iterator[Simulated], *, fast: bool) -> None:
-    producer = clients.aio_producer(compression_type="lz4", linger_ms=20)
-    async with running(producer):
-        if fast:
-            count = await publish_until(producer, f"{prefix}.call", records, 1 << 60)
-            err.print(f"{count} events sent", highlight=False)
-        else:
-            err.print("Sending as the clock goes; Ctrl-C ends it.", highlight=False)
-            await publish_live(producer, f"{prefix}.call", records)
-            await producer.flush()
+async def _to_kafka(
+    clients: Clients, prefix: str, records: Iterator[Simulated], span: Span, *, fast: bool
+) -> None:
+    if not fast:
+        err.print("Sending as the clock goes; Ctrl-C ends it.", highlight=False)
+    shown = span._replace(live_ms=span.end_ms) if fast else span
+    async with running(clients.aio_producer(compression_type="lz4", linger_ms=20)) as producer:
+        with telling(shown) as tell:
+            count = await publish(
+                producer, prefix, records, live_from_ms=span.live_ms, is_paced=not fast, tell=tell
+            )
+    err.print(f"{count} events sent", highlight=False)

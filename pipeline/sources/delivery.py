@@ -6,12 +6,14 @@ Draws from a randomness of its own, so the story told is the same with and witho
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from random import Random
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pipeline.events.instants import instant_text
 from pipeline.sources.centre import Chaos
 
 Event = dict[str, object]
+IDENTITY: Final = frozenset(("contact_id", "initial_contact_id", "leg", "ticket_id", "survey_id", "agent_id"))
+"""Fields of `data` that name the entity an event is about; other streams are keyed by the account."""
 
 
 class Simulated(NamedTuple):
@@ -20,6 +22,11 @@ class Simulated(NamedTuple):
     deliver_at_ms: int
     key: bytes
     event: Event
+
+    @property
+    def stream(self) -> str:
+        """The stream its topic is named by."""
+        return str(self.event["type"]).split(".", 2)[1]
 
 
 def delivered(story: Iterable[Simulated], chaos: Chaos, seed: int) -> Iterator[Simulated]:
@@ -76,14 +83,13 @@ def _wrong(told: Simulated, draw: Random) -> Event:
 
 
 def _voiding(wrong: Event, at_ms: int) -> Event:
-    identity = ("contact_id", "initial_contact_id", "leg")
     return {
         **wrong,
         "id": f"{wrong['id']}-void",
-        "type": "pulse.call.voided",
+        "type": f"pulse.{str(wrong['type']).split('.')[1]}.voided",
         "time": instant_text(at_ms),
         "corrects": wrong["id"],
-        "data": {name: _data(wrong)[name] for name in identity},
+        "data": {name: value for name, value in _data(wrong).items() if name in IDENTITY},
     }
 
 

@@ -1,16 +1,16 @@
 """The contact centre at work: who arrives, waits, is answered and goes, as facts in order of time.
 
-A discrete-event simulation, pure in (params, seed, start). Knows nothing of envelopes or delivery.
+A discrete-event simulation, pure in (params, randomness, start). Knows nothing of envelopes or delivery.
 """
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from pipeline.sources.agenda import Agenda
 from pipeline.sources.centre import CallCentre, Queue, scaled
 
 HOUR_MS = 3_600_000
@@ -43,6 +43,13 @@ class Seat(NamedTuple):
     agent_id: str
 
 
+class Caller(NamedTuple):
+    """Who is on the line; `accountid` where the customer is known."""
+
+    customer_ref: str
+    accountid: str | None = None
+
+
 @dataclass(slots=True, eq=False)
 class Leg:
     """One stay in one queue; `identity` is what every event of it repeats."""
@@ -50,7 +57,7 @@ class Leg:
     line: Line
     contact_id: str
     initial_contact_id: str
-    customer_ref: str
+    caller: Caller
     identity: dict[str, object]
     stay: int = 1
     is_callback: bool = False
@@ -67,90 +74,81 @@ class Fact(NamedTuple):
 
 
 class Floor:
-    """One run. `facts()` never ends and holds only the legs that are not over."""
+    """The lines of one centre, at work on an agenda; what happens is told to `hear`, in order of time.
 
-    def __init__(self, params: CallCentre, seed: int, start_ms: int) -> None:
+    Holds only the legs that are not over. `run` begins the names of contacts.
+    """
+
+    def __init__(
+        self, params: CallCentre, draw: Random, agenda: Agenda, hear: Callable[[Fact], None], run: str
+    ) -> None:
         self._params = scaled(params)
-        self._draw = Random(seed)
-        self._run = f"{start_ms:x}-{seed:x}"
-        self._now = float(start_ms)
-        self._agenda: list[tuple[float, int, Callable[[Any], None], Any]] = []
-        self._steps = 0
+        self._draw = draw
+        self._agenda = agenda
+        self._at = agenda.at
+        self._hear = hear
+        self._run = run
         self._contacts = 0
-        self._facts: list[Fact] = []
         self._peak = max(params.daily_shape or (1.0,))
         self._lines = [Line(queue) for queue in self._params.queues]
         self._open()
 
-    def facts(self) -> Iterator[Fact]:
-        agenda, facts = self._agenda, self._facts
-        while True:
-            self._now, _, step, subject = heappop(agenda)
-            step(subject)
-            if facts:
-                yield from facts
-                facts.clear()
+    def call(self, queue_id: str, caller: Caller) -> None:
+        """Somebody known calls now, beside the arrivals by chance. StopIteration: there is no such line."""
+        self._enter(next(line for line in self._lines if line.queue_id == queue_id), caller)
 
     def _open(self) -> None:
         # The first minutes look like any others: those already talking are unseen, but busy.
         for line in self._lines:
             load = line.contacts_per_ms * self._factor() * self._params.service_seconds * 1000
             for _ in range(min(line.agents, round(load))):
-                seat = line.idle.pop()
-                self._agenda.append(
-                    (self._after(self._params.service_seconds), self._step(), self._free, seat)
-                )
-            self._agenda.append((self._next_arrival(line), self._step(), self._arrive, line))
-        heapify(self._agenda)
-
-    def _step(self) -> int:
-        self._steps += 1
-        return self._steps
-
-    def _at(self, at: float, step: Callable[[Any], None], subject: object) -> None:
-        self._steps += 1
-        heappush(self._agenda, (at, self._steps, step, subject))
+                self._at(self._after(self._params.service_seconds), self._free, line.idle.pop())
+            self._at(self._next_arrival(line), self._arrive, line)
 
     def _after(self, mean_seconds: float) -> float:
-        return self._now - math.log(1.0 - self._draw.random()) * mean_seconds * 1000.0
+        return self._agenda.now - math.log(1.0 - self._draw.random()) * mean_seconds * 1000.0
 
     def _next_arrival(self, line: Line) -> float:
-        return self._now - math.log(1.0 - self._draw.random()) / (line.contacts_per_ms * self._peak)
+        return self._agenda.now - math.log(1.0 - self._draw.random()) / (line.contacts_per_ms * self._peak)
 
     def _factor(self) -> float:
         shape = self._params.daily_shape
-        return 1.0 if shape is None else shape[int(self._now // HOUR_MS) % 24]
+        return 1.0 if shape is None else shape[int(self._agenda.now // HOUR_MS) % 24]
 
     def _tell(self, what: str, leg: Leg, **data: object) -> None:
-        self._facts.append(Fact(int(self._now), what, leg, data))
+        self._hear(Fact(int(self._agenda.now), what, leg, data))
 
     def _arrive(self, line: Line) -> None:
         self._at(self._next_arrival(line), self._arrive, line)
         # Thinning: arrivals are drawn at the day's peak and only a share of them is real.
         if self._params.daily_shape and self._draw.random() * self._peak >= self._factor():
             return
-        leg = self._new_contact(line)
+        self._enter(line, None)
+
+    def _enter(self, line: Line, caller: Caller | None) -> None:
+        leg = self._new_contact(line, caller)
         if self._draw.random() < self._params.menu_share:
-            self._tell("initiated", leg, customer_ref=leg.customer_ref)
+            self._tell("initiated", leg, customer_ref=leg.caller.customer_ref)
             self._at(self._after(self._params.menu_seconds), self._leave_menu, leg)
         else:
             self._join(leg)
 
-    def _new_contact(self, line: Line, caller: Leg | None = None) -> Leg:
+    def _new_contact(self, line: Line, caller: Caller | None, asked: Leg | None = None) -> Leg:
+        """A contact of somebody, or of nobody known; `asked` is the leg that asked for this callback."""
         self._contacts += 1
         contact_id = f"{self._run}-{self._contacts}"
-        initial = caller.initial_contact_id if caller else contact_id
-        customer_ref = caller.customer_ref if caller else f"customer-{self._draw.getrandbits(20)}"
+        initial = asked.initial_contact_id if asked else contact_id
+        caller = caller or Caller(f"customer-{self._draw.getrandbits(20)}")
         identity: dict[str, object] = {
             "contact_id": contact_id,
             "initial_contact_id": initial,
             "leg": contact_id,
         }
-        if caller:
+        if asked:
             identity["direction"] = "outbound"
         else:
             identity |= self._channel()
-        return Leg(line, contact_id, initial, customer_ref, identity, is_callback=caller is not None)
+        return Leg(line, contact_id, initial, caller, identity, is_callback=asked is not None)
 
     def _channel(self) -> dict[str, object]:
         drawn = self._draw.random() - self._params.video_share
@@ -168,12 +166,12 @@ class Floor:
             self._join(leg)
 
     def _join(self, leg: Leg) -> None:
-        queued: dict[str, object] = {"queue_id": leg.line.queue_id, "customer_ref": leg.customer_ref}
+        queued: dict[str, object] = {"queue_id": leg.line.queue_id, "customer_ref": leg.caller.customer_ref}
         if leg.is_callback:
             queued["callback"] = True
         self._tell("queued", leg, **queued)
         if leg.stay == 1 and not leg.is_callback and self._draw.random() < self._params.bot_share:
-            self._at(self._now + 1000 * self._draw.random(), self._answer_by_bot, leg)
+            self._at(self._agenda.now + 1000 * self._draw.random(), self._answer_by_bot, leg)
         else:
             self._wait(leg)
 
@@ -204,13 +202,13 @@ class Floor:
     def _answer(self, leg: Leg, seat: Seat) -> None:
         if leg.is_callback and not self._reaches(leg):
             self._flow_out(leg, "unreached")
-            self._at(self._now + DIAL_MS, self._free, seat)
+            self._at(self._agenda.now + DIAL_MS, self._free, seat)
             return
         ends = self._after(self._params.service_seconds)
         answered: dict[str, object] = {"queue_id": leg.line.queue_id, "agent_id": seat.agent_id}
         if leg.is_callback or self._draw.random() < 0.25:
-            ring = min(RING_MS * self._draw.random(), (ends - self._now) / 2)
-            answered["talk_started_at"] = int(self._now + ring)
+            ring = min(RING_MS * self._draw.random(), (ends - self._agenda.now) / 2)
+            answered["talk_started_at"] = int(self._agenda.now + ring)
         self._tell("answered", leg, **answered)
         self._at(ends, self._finish, (leg, seat))
 
@@ -236,7 +234,7 @@ class Floor:
         identity = {**leg.identity, "leg": f"{leg.contact_id}/{stay}"}
         # The customer is on the line by now: a new leg of a callback is none itself.
         identity.pop("direction", None)
-        self._join(Leg(line, leg.contact_id, leg.initial_contact_id, leg.customer_ref, identity, stay))
+        self._join(Leg(line, leg.contact_id, leg.initial_contact_id, leg.caller, identity, stay))
 
     def _free(self, seat: Seat) -> None:
         line = seat.line
@@ -271,7 +269,7 @@ class Floor:
     def _promise_callback(self, leg: Leg) -> None:
         self._tell("callback_requested", leg)
         self._tell("ended", leg, end_reason="customer")
-        callback = self._new_contact(leg.line, leg)
+        callback = self._new_contact(leg.line, leg.caller, leg)
         due = self._after(self._params.callback_seconds)
         if self._draw.random() < self._params.scheduled_share:
             self._tell("queued", callback, queue_id=leg.line.queue_id, callback=True, enqueued_at=int(due))

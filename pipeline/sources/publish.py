@@ -1,38 +1,47 @@
-"""Simulated records into Kafka: as fast as it goes, or paced by the wall clock."""
+"""Simulated records into Kafka, each to its stream's topic: paced by the wall clock, or without pause."""
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 
 from aiokafka import AIOKafkaProducer
 
-from pipeline.sources.delivery import Simulated
+from pipeline.sources.delivery import Event, Simulated
 from pipeline.sources.simulate import encode
 
 BATCH_MS = 50
+BREATH = 200
+"""Records between two turns of the event loop, which has other work to do."""
 
 
-async def publish_until(
-    producer: AIOKafkaProducer, topic: str, records: Iterator[Simulated], until_ms: int
+async def publish(
+    producer: AIOKafkaProducer,
+    prefix: str,
+    records: Iterable[Simulated],
+    *,
+    live_from_ms: int = 0,
+    is_paced: bool = True,
+    tell: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Send records due before `until_ms` without pause and wait for them; answers how many.
+    """Send each record when its delivery is due, what is overdue at once; answers how many in the end.
 
-    One record past the edge is taken from `records` and sent too.
+    Not paced: nothing waits. What is due before `live_from_ms` is history and marked `backfill`. `tell`
+    hears now and then up to which instant (ms) the story has been told.
     """
     sent = 0
     for record in records:
-        await producer.send(topic, encode(record.event), key=record.key)
+        ahead_ms = record.deliver_at_ms - time.time_ns() // 1_000_000 if is_paced else 0
+        if ahead_ms > BATCH_MS or sent % BREATH == 0:
+            tell(record.deliver_at_ms - max(0, ahead_ms))
+            await asyncio.sleep(max(0, ahead_ms) / 1000)
+        is_past = record.deliver_at_ms < live_from_ms
+        event = backfilled(record.event) if is_past else record.event
+        await producer.send(f"{prefix}.{record.stream}", encode(event), key=record.key)
         sent += 1
-        if record.deliver_at_ms >= until_ms:
-            break
     await producer.flush()
     return sent
 
 
-async def publish_live(producer: AIOKafkaProducer, topic: str, records: Iterator[Simulated]) -> None:
-    """Send each record when its delivery is due; runs until cancelled."""
-    for record in records:
-        ahead_ms = record.deliver_at_ms - time.time_ns() // 1_000_000
-        if ahead_ms > BATCH_MS:
-            await asyncio.sleep(ahead_ms / 1000)
-        await producer.send(topic, encode(record.event), key=record.key)
+def backfilled(event: Event) -> Event:
+    """The same event as history that comes late to the topic (events.md §1)."""
+    return {**event, "origin": "backfill"}

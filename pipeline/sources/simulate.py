@@ -1,19 +1,20 @@
 """A seeded contact centre as an endless stream of `call` events. Knows no clock and no broker."""
 
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import Final
 
 import msgspec
 
-from pipeline.events.instants import instant_text
+from pipeline.sources.agenda import Agenda
 from pipeline.sources.centre import CallCentre, Chaos, Queue
 from pipeline.sources.delivery import Event, Simulated, delivered
 from pipeline.sources.floor import Fact, Floor
+from pipeline.sources.telling import Teller
 
 __all__ = ["CallCentre", "Chaos", "Event", "Queue", "Simulated", "encode", "simulate"]
 
 SOURCE: Final = "/pulse/simulate"
-INSTANTS: Final = ("enqueued_at", "talk_started_at")
 
 encode: Final[Callable[[Event], bytes]] = msgspec.json.Encoder().encode
 
@@ -28,29 +29,11 @@ def simulate(params: CallCentre, seed: int, start_ms: int) -> Iterator[Simulated
 
 
 def _story(params: CallCentre, seed: int, start_ms: int) -> Iterator[Simulated]:
-    prefix = f"{start_ms:x}-{seed:x}-"
-    second, second_text = -1, ""
-    for number, fact in enumerate(Floor(params, seed, start_ms).facts(), 1):
-        if fact.at_ms // 1000 != second:
-            second = fact.at_ms // 1000
-            second_text = instant_text(second * 1000)[:20]
-        time = f"{second_text}{fact.at_ms % 1000:03d}Z"
-        yield _record(fact, f"{prefix}{number}", time)
-
-
-def _record(fact: Fact, event_id: str, time: str) -> Simulated:
-    leg, data = fact.leg, fact.data
-    for name in INSTANTS:
-        at_ms = data.get(name)
-        if isinstance(at_ms, int):
-            data[name] = instant_text(at_ms)
-    event: Event = {
-        "specversion": "1.0",
-        "id": event_id,
-        "source": SOURCE,
-        "type": f"pulse.call.{fact.what}",
-        "time": time,
-        "tenantid": leg.line.tenant,
-        "data": leg.identity | data,
-    }
-    return Simulated(fact.at_ms, f"{leg.line.tenant}|{leg.initial_contact_id}".encode(), event)
+    run = f"{start_ms:x}-{seed:x}"
+    teller, agenda, told = Teller(SOURCE, f"{run}-"), Agenda(start_ms), list[Fact]()
+    Floor(params, Random(seed), agenda, told.append, run)
+    while True:
+        agenda.step()
+        if told:
+            yield from map(teller.call, told)
+            told.clear()

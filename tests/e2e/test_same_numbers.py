@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import asynccontextmanager
+from itertools import takewhile
 
 import aiohttp
 import pytest
@@ -16,7 +17,7 @@ from pipeline.metrics.definitions import declare
 from pipeline.metrics.windows import LIVE_WINDOWS, live_window
 from pipeline.settings import Settings
 from pipeline.sink.ask import select
-from pipeline.sources.publish import publish_until
+from pipeline.sources.publish import publish
 from pipeline.sources.simulate import CallCentre, Chaos, simulate
 
 EVENTS_PER_SECOND = 4.0
@@ -82,7 +83,8 @@ async def told(settings):
         now = time.time_ns() // 1_000_000
         story = simulate(CallCentre(rate=EVENTS_PER_SECOND, chaos=SPOILED), 5, now - STORY_SECONDS * 1000)
         async with running(clients.aio_producer(linger_ms=20)) as producer:
-            sent = await publish_until(producer, f"{settings.kafka.topic_prefix}.call", story, now)
+            past = takewhile(lambda record: record.deliver_at_ms <= now, story)
+            sent = await publish(producer, settings.kafka.topic_prefix, past, is_paced=False)
         async with asyncio.timeout(60):
             await until(lambda: committed(stack) == sent)
         yield stack

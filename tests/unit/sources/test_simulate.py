@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
+from pipeline.sources.agenda import Agenda
 from pipeline.sources.floor import Floor
 from pipeline.sources.simulate import CallCentre, Chaos, Queue, encode, simulate
 
@@ -225,9 +226,12 @@ def test_arrivals_follow_the_daily_shape():
 
 
 def test_memory_is_that_of_the_legs_not_yet_over():
-    floor = Floor(CallCentre(), 1, START_MS)
-    facts = floor.facts()
-    sizes = [len(floor._agenda) for _ in islice(facts, 100_000)]
+    agenda = Agenda(START_MS)
+    Floor(CallCentre(), random.Random(1), agenda, lambda _: None, "run")
+    sizes = []
+    for _ in range(100_000):
+        agenda.step()
+        sizes.append(len(agenda))
     assert max(sizes[50_000:]) <= 2 * max(sizes[10_000:50_000])
 
 
