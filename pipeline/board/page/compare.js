@@ -39,7 +39,8 @@ export class Compare {
       const { definitions } = metrics[choice.SWITCHED[name]];
       const [, text] = TITLES[name];
       const chosen = choice.definition(name) ?? Object.keys(definitions)[0];
-      group.lines.draw(rows.map((row) => ({ name, ...row })), (row) => row.definition, (line, row) => {
+      const ordered = Object.keys(definitions).flatMap((each) => rows.filter((row) => row.definition === each));
+      group.lines.draw(ordered.map((row) => ({ name, ...row })), (row) => row.definition, (line, row) => {
         say(line.value, row.value === null ? ABSENT : text(row.value));
         say(line.basis, basis(row, "ratio"));
         say(line.sentence, definitions[row.definition]);

@@ -46,7 +46,7 @@ function tickets(rows, view) {
     ages.length ? { key: "backlog", label: "Open now, by age", value: count(sumOf(ages)), parts: shares(ages, "age", placeIn(AGES)) } : undefined,
     overdue && {
       key: "overdue", label: "Waiting too long for a first answer", value: count(overdue.value),
-      note: oldest && oldest.value !== null ? `the oldest since ${span(oldest.value)}` : "",
+      note: oldest && oldest.value !== null ? `the oldest for ${span(oldest.value)}` : "",
     },
     tile("resolution", "Time to resolution", rows.one("resolution", at), span, view, { none: "none resolved" }),
     tile("custom_work", "With custom work", rows.one("custom_work_share", at), percent, view, { none: "none created", unit: "ratio", scale: [0, 1] }),
@@ -96,7 +96,7 @@ function success(rows, view, metrics) {
     moneyTile("nrr", "Net revenue retention", byCurrency(rows, "nrr", at, percent)),
     moneyTile("grr", "Gross revenue retention", byCurrency(rows, "grr", at, percent)),
     moneyTile("mrr", "Monthly recurring revenue", byCurrency(rows, "mrr", {}, money)),
-    moneyTile("clv", "An account's worth, as things go", byCurrency(rows, "clv_predictive", at, money)),
+    moneyTile("clv", "Customer lifetime value, predicted", byCurrency(rows, "clv_predictive", at, money)),
     tile("active_accounts", "Paying accounts", rows.one("active_accounts"), count, view, { note: rows.has("seats") ? `${count(rows.one("seats").value)} seats` : "" }),
     tile("adoption", "Adopted", rows.one("adoption"), percent, view, { none: "nobody eligible", unit: "ratio", scale: [0, 1] }),
     active[2][1] && {

@@ -62,7 +62,7 @@ export function wallTiles({ calls, lines, overdue, oldestOverdue }, view) {
     );
   }
   if (overdue) {
-    told.push({ key: "overdue", label: "Tickets overdue", value: count(overdue.value), reason: overdueReason(overdue), note: oldestOverdue?.value ? `the oldest since ${span(oldestOverdue.value)}` : "" });
+    told.push({ key: "overdue", label: "Tickets overdue", value: count(overdue.value), reason: overdueReason(overdue), note: oldestOverdue?.value ? `the oldest for ${span(oldestOverdue.value)}` : "" });
   }
   return [...told, ageTile(view, document.body.dataset.state === "live")];
 }
