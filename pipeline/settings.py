@@ -183,7 +183,9 @@ class Heartbeat(Section):
     """An event of our own through every source partition, to the board and to ClickHouse."""
 
     enabled: bool = Field(True, description="boards send one into each source partition")
-    seconds: Seconds = Field(5.0, description="this often; a sink looks twice as often what came through")
+    seconds: Seconds = Field(
+        5.0, le=20, description="this often, at most 20; a sink looks twice as often what came through"
+    )
 
 
 class Sink(Section):

@@ -53,6 +53,9 @@ class Pacemaker:
         sent = []
         for source in list(self._sources()):
             topic, partition = source.source_topic, source.partition
+            # A state log may have more partitions than its source: workers and board refuse those.
+            if partition not in await producer.partitions_for(topic):
+                continue
             value = encode_heartbeat(source.stream, f"{topic}/{partition}", self._now_ms())
             sent.append(await producer.send(topic, value, partition=partition))
         await asyncio.gather(*sent)

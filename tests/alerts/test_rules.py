@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.board.collector import FAMILIES
 from tests.alerts.mutants import Mutant, mutants
 from tests.alerts.rules import (
     ALERTS,
@@ -21,6 +22,7 @@ from tests.alerts.rules import (
     run,
     verdicts,
 )
+from tests.contract.test_documented import plumbing_names
 
 DASHBOARDS = {"support-live", "queues-in-depth", "success", "voice-and-gaming", "pipeline-health"}
 BURN = re.compile(r"1 - (?P<factor>[\d.]+) \* \(1 - (?P<target>[\d.]+)\)")
@@ -95,6 +97,16 @@ def test_an_alert_has_a_scenario_that_fires_and_one_that_stays_silent(rule):
     ]
     assert any(check.get("exp_alerts") for check in checks)
     assert rule.name == "Watchdog" or any(not check.get("exp_alerts") for check in checks)
+
+
+async def test_every_series_of_a_rule_exists():
+    exposed = set(FAMILIES) | await plumbing_names() | {"pulse_collector_errors"}
+    exposed |= {f"{name}_total" for name in exposed}
+    # Names with colons are recordings.
+    series = re.compile(r"(?<![:\w])(?:pulse|support|success)_\w+(?![:\w])")
+    named = {name for rule in RULES for name in series.findall(rule.told["expr"])}
+    assert len(named) > 15
+    assert named - exposed == set()
 
 
 def burns(rule: Rule) -> list[tuple[float, float]]:
