@@ -23,7 +23,7 @@ from pipeline.entities.days import (
 from pipeline.entities.usage import TURNS, Account, Unit, by_turn, known_as, units_of
 from pipeline.entities.usage_metrics import time_to_value, was_activated
 from pipeline.entities.uses import Uses
-from pipeline.events.decoding import FactEvent
+from pipeline.events.decoding import PASSING, FactEvent
 from pipeline.events.usage import INVITED, LEFT, LINKED, SIGNED_UP, UsageFact
 from pipeline.metrics.adoption import COHORT_DAYS, STICKY_DAYS, USER
 from pipeline.metrics.buckets import Contribution
@@ -264,6 +264,8 @@ def changes_since(account: Account, event: FactEvent) -> int:
     Every fact speaks of its own day and what follows.
     """
     fact = event.fact
+    if fact.kind == PASSING and not event.voids:
+        return NEVER
     if event.voids or not isinstance(fact, UsageFact) or known_as(account, fact.name) is not None:
         return EVER
     return NEVER if fact.kind == LINKED else fact.at
