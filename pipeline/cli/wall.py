@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from rich.box import HEAVY_HEAD, SIMPLE
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -15,6 +16,7 @@ from pipeline.metrics.numbers import Number
 WIDE: Final = 110
 """Columns of a terminal that has room for intervals too."""
 ABSENT: Final = "—"
+SHOWN_PROBLEMS: Final = 3
 
 
 class Column(NamedTuple):
@@ -58,7 +60,7 @@ CUSTOMERS: Final = Section(
         Column("churn 30 d", "churn", "30d"),
         Column("adopted", "adoption", None),
         Column("open tickets", "backlog", None),
-        Column("first reply today", "frt", "today"),
+        Column("first reply", "frt", "today"),
         Column("CSAT today", "csat", "today"),
     ),
 )
@@ -87,7 +89,8 @@ def _shown_seconds(value: float) -> str:
 def _shown_of(row: Row, *, is_wide: bool) -> str:
     currency = dict(zip(row.dims, row.place, strict=True)).get("currency")
     if currency:
-        return f"{currency} {(row.number.value or 0) / 100:,.0f}"
+        amount = (row.number.value or 0) / 100
+        return f"{currency} {amount:,.0f}" if is_wide else f"{currency}\u00a0{amount / 1000:,.1f}k"
     return shown(row.number, row.metric.unit, is_wide=is_wide)
 
 
@@ -102,13 +105,21 @@ def _cells(snapshot: Snapshot, section: Section, *, is_wide: bool) -> dict[tuple
             cells = found.setdefault(place, {})
             cells.setdefault((row.metric.name, row.window), []).append(_shown_of(row, is_wide=is_wide))
     return {
-        place: ["\n".join(cells.get((each.metric, each.window), [ABSENT])) for each in section.columns]
+        place: [
+            "\n".join(sorted(cells.get((each.metric, each.window), [ABSENT]))) for each in section.columns
+        ]
         for place, cells in sorted(found.items())
     }
 
 
 def _age(snapshot: Snapshot) -> str:
     return "no data yet" if snapshot.age_ms is None else f"data {snapshot.age_ms / 1000:.1f} s old"
+
+
+def few(problems: list[str]) -> list[str]:
+    """The first problems, and how many more there are: while logs are read each partition has one."""
+    more = len(problems) - SHOWN_PROBLEMS
+    return [*problems[:SHOWN_PROBLEMS], *([f"… and {more} more"] if more > 0 else [])]
 
 
 def history_bar(share: float) -> RenderableType | None:
@@ -118,21 +129,31 @@ def history_bar(share: float) -> RenderableType | None:
     return Group(Text("telling the customers' history", style="dim"), ProgressBar(100, share * 100, 40))
 
 
+def _table(snapshot: Snapshot, section: Section, width: int) -> Table:
+    """Titles wrap where there is little room, values do not."""
+    is_wide = width >= WIDE
+    cells = _cells(snapshot, section, is_wide=is_wide)
+    rows = [[*place, *values] for place, values in cells.items()]
+    table = Table(
+        box=HEAVY_HEAD if is_wide else SIMPLE, pad_edge=is_wide, padding=(0, 1) if is_wide else (0, 1, 0, 0)
+    )
+    for number, title in enumerate((*section.by, *(column.title for column in section.columns))):
+        longest = max((len(line) for row in rows for line in row[number].split("\n")), default=0)
+        is_name = number < len(section.by)
+        table.add_column(title, justify="left" if is_name else "right", min_width=longest)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
 def wall(
     snapshot: Snapshot, problems: list[str], width: int, bar: RenderableType | None = None
 ) -> RenderableType:
     """Tables, the age of the data, and why the numbers may not be believed."""
-    tables = []
-    for section in (QUEUES, CUSTOMERS):
-        table = Table(*section.by)
-        for column in section.columns:
-            table.add_column(column.title, justify="right")
-        cells = _cells(snapshot, section, is_wide=width >= WIDE)
-        for place, values in cells.items():
-            table.add_row(*place, *values)
-        if cells:
-            tables.append(table)
-    notes = [Text(_age(snapshot), style="dim"), *(Text(each, style="yellow") for each in problems)]
+    tables = [
+        table for section in (QUEUES, CUSTOMERS) if (table := _table(snapshot, section, width)).row_count
+    ]
+    notes = [Text(_age(snapshot), style="dim"), *(Text(each, style="yellow") for each in few(problems))]
     return Group(*tables, *notes, *([bar] if bar else []))
 
 
@@ -146,4 +167,4 @@ def lines(snapshot: Snapshot, problems: list[str]) -> Iterator[str]:
             )
             yield f"{'/'.join(place)}: {', '.join(told)}"
     yield _age(snapshot)
-    yield from problems
+    yield from few(problems)
