@@ -43,7 +43,7 @@ DEMO_TRIM_SECONDS = 600.0
 PLAIN_EVERY_SECONDS = 5.0
 QUESTIONS = (
     "SELECT * FROM asa_queue",
-    "SELECT tenant, window, value, n FROM churn WHERE definition = 'start' ORDER BY day DESC LIMIT 4",
+    "SELECT day, tenant, value, n FROM churn WHERE window = '30d' AND definition = 'start' AND day <= now()",
 )
 
 
