@@ -18,12 +18,7 @@ from pipeline.metrics.definitions import Definitions, declare
 
 ROOT = Path(__file__).parents[1]
 MIGRATIONS = sorted((ROOT / "deploy/clickhouse").glob("*.sql"))
-TO_COME = {"adoption", "people", "revenue", "tickets"}
-PATHS = [
-    path
-    for path in (ROOT / "docs/metrics.md", *sorted((ROOT / "docs/metrics").glob("*.md")))
-    if path.stem not in TO_COME
-]
+PATHS = [ROOT / "docs/metrics.md", *sorted((ROOT / "docs/metrics").glob("*.md"))]
 Said = dict[str, Any] | bytes
 
 
