@@ -86,7 +86,7 @@ def compare(answer: Mapping[str, Any], ask: Ask, definitions: Definitions) -> Co
     board, left_out = _of_board(answer["metrics"])
     tenants = sorted({tenant for key in board for name, tenant in key.place if name == "tenant"})
     days = {tenant: local_date(now, definitions.zone(tenant)) for tenant in tenants}
-    store = _of_store(ask, now, days, definitions, {key.metric for key in board})
+    store = _of_store(ask, now, days, definitions, {(key.metric, key.window) for key in board})
     differences = []
     for key in sorted(board.keys() | store.keys()):
         told, stored = board.get(key, _NOTHING), store.get(key, _NOTHING)
@@ -133,17 +133,19 @@ def _key(row: Mapping[str, Any], definition: str, window: str) -> Key:
 
 
 def _of_store(
-    ask: Ask, now: int, days: Mapping[str, date], definitions: Definitions, metrics: set[str]
+    ask: Ask, now: int, days: Mapping[str, date], definitions: Definitions, kept: set[tuple[str, str]]
 ) -> Numbers:
+    """`kept`: metrics with the windows that the board has them for."""
+    metrics = {metric for metric, _ in kept}
     found: Numbers = {}
     for row, window in (
         *_live_rows(ask, now),
-        *_summed_rows(ask, now, days, definitions),
+        *_summed_rows(ask, now, days, definitions, metrics),
         *_day_rows(ask, days),
         *_step_rows(ask, days, metrics),
         *_level_rows(ask, now, definitions),
     ):
-        if row["metric"] in metrics and row.get("tenant") in days:
+        if (row["metric"], window) in kept and row.get("tenant") in days:
             found[_key(row, _definition(row), window)] = Told(
                 row["value"], row.get("n"), row.get("low"), row.get("high")
             )
@@ -201,7 +203,9 @@ _BY_DAY: Final = (
 """Parts by local day: of seconds, ratios and points the numerator and `n`, of counts the count."""
 
 
-def _summed_rows(ask: Ask, now: int, days: Mapping[str, date], definitions: Definitions) -> _Rows:
+def _summed_rows(
+    ask: Ask, now: int, days: Mapping[str, date], definitions: Definitions, metrics: set[str]
+) -> _Rows:
     """Windows of several of a tenant's days: the parts summed, and only then a number."""
     if not days:
         return
@@ -212,6 +216,8 @@ def _summed_rows(ask: Ask, now: int, days: Mapping[str, date], definitions: Defi
         for window in DAY_WINDOWS
     }
     first, last = min(opened.values()), max(days.values())
+    if "churn" in metrics:
+        yield from _daily_sums(ask, days, opened)
     totals: dict[Key, dict[str, Any]] = {}
     for parts in _BY_DAY:
         for row in _rows(ask, f"SELECT {parts} WHERE day BETWEEN '{first}' AND '{last}'"):
@@ -223,6 +229,21 @@ def _summed_rows(ask: Ask, now: int, days: Mapping[str, date], definitions: Defi
                         total[part] += row.get(part, 0)
     for key, total in totals.items():
         yield total | {"value": _value(total), "low": None, "high": None}, key.window
+
+
+def _daily_sums(ask: Ask, days: Mapping[str, date], opened: Mapping[tuple[str, str], date]) -> _Rows:
+    """Churn day by day, asked once for all tenants whose window has the same days."""
+    spans = {(first, days[tenant]) for (tenant, _), first in opened.items()}
+    told = {
+        span: {
+            row["tenant"]: row
+            for row in _rows(ask, f"SELECT * FROM churn_daily_sum(first = '{span[0]}', last = '{span[1]}')")  # noqa: S608
+        }
+        for span in sorted(spans)
+    }
+    for (tenant, window), first in opened.items():
+        if row := told[first, days[tenant]].get(tenant):
+            yield row | {"metric": "churn"}, window
 
 
 _PARTS: Final = ("part", "less", "n")

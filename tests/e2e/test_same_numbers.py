@@ -29,8 +29,8 @@ const found = {};
 for (const tenant of document.querySelectorAll("[data-tenant]"))
   for (const queue of tenant.querySelectorAll("[data-queue]"))
     found[tenant.dataset.tenant + "/" + queue.dataset.queue] = {
-      asa: queue.querySelector("td.asa-today").innerText,
-      answered: queue.querySelector("td.answered").innerText,
+      asa: queue.querySelector("td.asa .value").innerText,
+      answered: queue.querySelector("td.answered .value").innerText,
     };
 return found;
 """
@@ -158,7 +158,7 @@ async def test_page_metrics_api_and_clickhouse_tell_the_same_numbers_at_the_same
 
 async def compare_with_page(stack: Stack, browser) -> None:
     """What a person reads for today, queue by queue, is what /api/metrics says of the same offset."""
-    await asyncio.to_thread(browser.get, stack.board.url)
+    await asyncio.to_thread(browser.get, stack.board.url + "/?window=today")
     async with asyncio.timeout(20):
         while await asyncio.to_thread(browser.execute_script, STATE) != "live":
             await asyncio.sleep(0.1)
