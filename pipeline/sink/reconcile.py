@@ -199,6 +199,8 @@ _BY_DAY: Final = (
     "*, 'time_in_stage' AS metric, 'seconds' AS unit, stay_ms AS part FROM time_in_stage",
     """*, 'stage_moves' AS metric, 'count' AS unit, from_stage AS `from`, to_stage AS `to`,
         value AS part, value AS n FROM stage_moves""",
+    "*, 'invites' AS metric, 'count' AS unit, value AS part, value AS n FROM invites",
+    "*, 'referrals' AS metric, 'count' AS unit, value AS part, value AS n FROM referrals",
 )
 """Parts by local day: of seconds, ratios and points the numerator and `n`, of counts the count."""
 
