@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pipeline.metrics.adoption import Adoption, read_adoption
 from pipeline.metrics.buckets import DEFAULT_BOUNDS_S
 from pipeline.metrics.business import WEEKDAYS, Calendar, read_holidays, read_week
+from pipeline.metrics.gaming import DEFAULT_THRESHOLD_MS, Gaming, read_gaming
 from pipeline.metrics.health import Health, read_health
 
 UTC_ZONE: Final = ZoneInfo("UTC")
@@ -19,7 +20,7 @@ N_MIN: Final = 20
 FRT_TARGET_S: Final = 24 * 3600
 _KNOWN: Final = {
     "tenants", "thresholds", "stuck_after", "n_min", "frt_target", "recognition", "margin", "adoption",
-    "health",
+    "health", "gaming",
 }  # fmt: skip
 RECOGNITIONS: Final = ("effective", "event", "scheduled")
 _TENANT_KNOWN: Final = {"tz", "week_start", "business_hours", "holidays", "ticket_groups"}
@@ -52,6 +53,7 @@ class Definitions(NamedTuple):
     `frt_target_ms`: how long a first response may take. `recognition`: when a cancel counts.
     `margin`: share of revenue kept after its cost, for `clv_predictive`. `adoption`: who has adopted.
     `health`: what the health of an account is made of.
+    `gaming`: what the watch on gamed numbers goes by; `thresholds_ms`: where waits may be heaped.
     """
 
     tenants: dict[str, Tenant]
@@ -65,6 +67,8 @@ class Definitions(NamedTuple):
     margin: float = 1.0
     adoption: Adoption = Adoption()
     health: Health = Health()
+    gaming: Gaming = Gaming()
+    thresholds_ms: tuple[int, ...] = (DEFAULT_THRESHOLD_MS,)
 
     def zone(self, tenant: str) -> ZoneInfo:
         """The tenant's time zone."""
@@ -92,6 +96,7 @@ def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Defi
     margin = _positive(table.get("margin", 1), "margin", faults)
     adoption = read_adoption(table.get("adoption", {}), faults)
     health = read_health(table.get("health", {}), faults)
+    gaming = read_gaming(table.get("gaming", {}), faults)
     recognition = table.get("recognition", RECOGNITIONS[0])
     if recognition not in RECOGNITIONS:
         faults.append(f"recognition: {recognition!r}; known are {', '.join(RECOGNITIONS)}")
@@ -113,6 +118,10 @@ def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Defi
         margin,
         adoption,
         health,
+        gaming,
+        tuple(
+            sorted({DEFAULT_THRESHOLD_MS, *(round(bound * 1000) for bound in table.get("thresholds", []))})
+        ),
     )
 
 

@@ -31,6 +31,7 @@ from pipeline.sink.tables import OF_ENTITIES, TABLES, Row, Table
 
 SETTINGS: Final = {"async_insert": 0, "max_partitions_per_insert_block": 100}
 CONNECT_SECONDS: Final = 5
+ASK_SECONDS: Final = 30
 _PORTS: Final = {"clickhouse": 8123, "clickhouses": 8443}
 
 
@@ -134,6 +135,24 @@ def database_of(sink: Sink) -> str:
     if url.scheme == "chdb":
         return parse_qs(url.query).get("database", ["default"])[0]
     return url.path.strip("/") or "default"
+
+
+class Asker:
+    """Questions of the pipeline's own, for one thread. Methods raise one of STORE_ERRORS."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._client = open_client(sink)
+
+    def gaming_flags(self) -> dict[tuple[str, str, str], int]:
+        """Flagged days of the last seven by (tenant, queue, kind), 0 where judged and nothing found."""
+        rows = self._client.query(
+            "SELECT tenant, queue, kind, flags FROM gaming_flags_now",
+            settings={"max_execution_time": ASK_SECONDS},
+        ).result_rows
+        return {(tenant, queue, kind): int(flags) for tenant, queue, kind, flags in rows}
+
+    def close(self) -> None:
+        self._client.close()
 
 
 class MissingTableError(RuntimeError):

@@ -26,6 +26,11 @@ class SinkGauges:
             "When the newest heartbeat was sent that ClickHouse answers with.",
             ("topic", "partition"),
         )
+        self._gaming = t.gauge(
+            "gaming_flags",
+            "Days of the last seven that look gamed; absent where nothing could be judged.",
+            ("tenant", "queue", "kind"),
+        )
         self._seen = SinkStatus()
 
     def show(self, status: SinkStatus) -> None:
@@ -39,7 +44,14 @@ class SinkGauges:
         self._refused.inc(status.refused_rows - self._seen.refused_rows)
         self._seconds.set(status.batch_seconds)
         self._show_places(status)
+        self._show_gaming(status)
         self._seen = status
+
+    def _show_gaming(self, status: SinkStatus) -> None:
+        """Anew: what is no longer judged must not go on being shown."""
+        self._gaming.clear()
+        for labels, flags in status.gaming.items():
+            self._gaming.labels(*labels).set(flags)
 
     def _show_places(self, status: SinkStatus) -> None:
         """Of the places held now: what was taken away is another sink's to tell."""

@@ -15,7 +15,15 @@ from kafka.errors import KafkaError
 from pipeline.kafka.clients import Clients
 from pipeline.metrics.definitions import Definitions
 from pipeline.settings import Settings
-from pipeline.sink.clickhouse import STORE_ERRORS, MissingTableError, Remedy, Store, remedy
+from pipeline.sink.clickhouse import (
+    ASK_SECONDS,
+    STORE_ERRORS,
+    Asker,
+    MissingTableError,
+    Remedy,
+    Store,
+    remedy,
+)
 from pipeline.sink.flow import Clock, Flow, Limits
 from pipeline.sink.letters import SinkLetters
 from pipeline.sink.reader import KafkaLog
@@ -30,6 +38,7 @@ from pipeline.sink.rows import (
 )
 from pipeline.sink.status import Place, SinkStatus, State, StatusBoard
 from pipeline.sink.tables import DEFINITIONS
+from pipeline.sink.watch import Watch
 from pipeline.sink.writer import LineStoppedError
 from pipeline.state.codec import Header, read_header
 
@@ -114,9 +123,14 @@ class Sink:
             store = self._connect("ClickHouse", self._open_store)
             if store is None:
                 return
+            watching = Thread(target=self._watch().run, name="pulse-watch", daemon=True)
+            watching.start()
             try:
                 self._read(store)
             finally:
+                # The embedded engine must not be closed under a question.
+                self._stopping.set()
+                watching.join(ASK_SECONDS)
                 store.close()
         except LineStoppedError as error:
             self.failure = str(error)
@@ -126,6 +140,11 @@ class Sink:
             log.exception("SinkFailed")
         finally:
             self._board.update(state=State.STOPPED, reason=self.failure or "")
+
+    def _watch(self) -> Watch:
+        return Watch(
+            lambda: Asker(self._settings.sink), lambda flags: self._board.update(gaming=flags), self._stopping
+        )
 
     def _open_store(self) -> Store:
         store = Store(self._settings.sink)

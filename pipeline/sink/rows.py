@@ -114,6 +114,8 @@ def declaration(definitions: Definitions, declared_at: int) -> Row:
         adoption.w,
         health.days,
         health.weights,
+        *definitions.gaming,
+        list(definitions.thresholds_ms),
         {name: tenant.week_start for name, tenant in definitions.tenants.items()},
         declared_at,
     )

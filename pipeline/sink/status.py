@@ -26,7 +26,8 @@ class SinkStatus(NamedTuple):
 
     `positions`: everything below is in ClickHouse, by (topic, partition). Counts are since the start;
     `batch_seconds` is how long the last write took. `heartbeats`: when the newest one that was read back
-    from ClickHouse was sent, ms, by (stream, source partition).
+    from ClickHouse was sent, ms, by (stream, source partition). `gaming`: days that look gamed by (tenant,
+    queue, kind), as far as known (watch.py).
     """
 
     state: State = State.STARTING
@@ -41,6 +42,7 @@ class SinkStatus(NamedTuple):
     batch_seconds: float = 0.0
     batch_rows: int = 0
     heartbeats: Mapping[tuple[str, int], int] = {}
+    gaming: Mapping[tuple[str, str, str], int] = {}
 
     def is_healthy(self, now: float, patience_seconds: float = 60.0) -> bool:
         """Not ready when rows wait for longer than `patience_seconds`, and at once when the line stands.

@@ -153,7 +153,8 @@ DEFINITIONS: Final = _table(
     "definitions",
     "v_format",
     "v_format format bounds_ms stuck_after_ms zones n_min frt_target_ms recognition adoption_core adoption_k"
-    " adoption_d adoption_w health_days health_weights week_starts declared_at",
+    " adoption_d adoption_w health_days health_weights gaming_baseline gaming_short_share"
+    " gaming_reopened_share gaming_thresholds_ms week_starts declared_at",
     "declared_at",
 )
 

@@ -102,7 +102,7 @@ def say(line: str) -> None:
 
 def announce_signals() -> None:
     """Say when a SIGTERM is a request and no longer the end."""
-    until_signal = running._until_signal
+    until_signal = running.until_signal
 
     @asynccontextmanager
     async def listening(seconds: float | None) -> AsyncIterator[asyncio.Event]:
@@ -110,7 +110,7 @@ def announce_signals() -> None:
             say("listening")
             yield ended
 
-    running._until_signal = listening
+    running.until_signal = listening
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.metrics.buckets import DEFAULT_BOUNDS_S
 from pipeline.metrics.definitions import DefinitionsError, declare
+from pipeline.metrics.gaming import Gaming
 from pipeline.metrics.health import Health
 
 
@@ -87,3 +88,24 @@ def test_health_that_cannot_be_is_told(table, told):
 
 def test_health_is_applied_when_reading():
     assert declare({"health": {"days": 7}}).state_fingerprint == declare({}).state_fingerprint
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        (7, "gaming: must be a table"),
+        ({"agent": 1}, "gaming.agent: unknown"),
+        ({"baseline": 6}, "gaming.baseline: 6 is not a whole number from 7"),
+        ({"baseline": 7.5}, "gaming.baseline: 7.5 is not a whole number"),
+        ({"short_share": 1}, "gaming.short_share: 1 is no share"),
+        ({"reopened_share": "0.1"}, "gaming.reopened_share: '0.1' is not a number"),
+    ],
+)
+def test_a_watch_that_cannot_be_is_told(table, told):
+    with pytest.raises(DefinitionsError, match=told):
+        declare({"gaming": table})
+
+
+def test_waits_are_watched_at_the_service_level_and_at_what_is_declared():
+    assert declare({"thresholds": [17, 20]}).thresholds_ms == (17_000, 20_000)
+    assert declare({"gaming": {"baseline": 14}}).gaming == Gaming(14, 0.05, 0.2)
