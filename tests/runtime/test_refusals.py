@@ -10,6 +10,8 @@ from pipeline.state.codec import EMPTY_RECORD, Header, state_format, write_heade
 from tests.builders import UNDECLARED
 from tests.runtime.world import World, until
 
+LOG_APPEND_TIME = 1
+"""Kafka's `timestamp_type` of a record stamped by the broker."""
 GOOD = Header(
     kind="buckets",
     next_offset=0,
@@ -95,6 +97,13 @@ async def test_records_from_before_the_topic_was_set_right_are_refused(world):
             ConfigResourceType.TOPIC, world.source, {"message.timestamp.type": "LogAppendTime"}
         )
         await admin.alter_configs([right])
+
+    async def is_set_right() -> bool:
+        """The broker's log follows its configuration a moment later."""
+        await world.tell_calls(1, 0)
+        return (await world.read(world.source, 0))[-1].timestamp_type == LOG_APPEND_TIME
+
+    await until(is_set_right)
     await world.tell_calls(3, 1)
     async with world.working() as worker:
 
