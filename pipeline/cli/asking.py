@@ -1,30 +1,29 @@
 """`replay` and `verify`: numbers from files, without Kafka."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.progress import track
-from rich.table import Table
 
+from pipeline.cli.sheet import sheets
 from pipeline.cli.terms import AsJson, Exit, definitions_of, err, instant_option, out, stop
-from pipeline.cli.wall import shown
+from pipeline.cli.wall import WIDE
 from pipeline.events.instants import instant_text
 from pipeline.metrics.buckets import Family
 from pipeline.metrics.catalogue import METRICS, DefinitionError
-from pipeline.metrics.definitions import Definitions, DefinitionsError
+from pipeline.metrics.definitions import DefinitionsError
 from pipeline.metrics.families import FAMILIES, FLOW, STANDING
-from pipeline.metrics.numbers import Number
+from pipeline.metrics.metric import Metric
 from pipeline.metrics.windows import Window
-from pipeline.replay.answer import answer
+from pipeline.replay.answer import Facts
 from pipeline.replay.cases import CaseError, Replay, Verdict, check
 from pipeline.replay.cases import replay as run_events
 from pipeline.replay.question import Question
 from pipeline.sources.files import lines_of
 
-PLACES = ("queue", "group", "reason", "currency")
 Files = Annotated[list[Path], typer.Argument(help="NDJSON files; - is standard input.")]
 
 
@@ -57,9 +56,12 @@ def replay(
     try:
         questions = list(_questions(replayed, at, span))
         asked = track(questions, "replay", console=err, disable=not err.is_terminal, transient=True)
-        rows = [_row(replayed, declared, question) for question in asked]
+        facts = Facts(replayed.population, declared)
+        answered = [(question, _row(facts, question, span)) for question in asked]
     except DefinitionError as error:
         stop(Exit.USAGE, str(error))
+    rows = [row for _, row in answered if row is not None]
+    by_day = sorted({question.metric for question, row in answered if row is None})
     rejects = [
         {"line": lines[letter.offset][0], "reason": letter.rejected.reason, "detail": letter.rejected.detail}
         for letter in replayed.dead_letters
@@ -69,6 +71,11 @@ def replay(
         out.print_json(json.dumps(document | {"counts": _counts(replayed)}))
     else:
         _print_replay(rows, rejects, replayed, at)
+    if by_day:
+        err.print(
+            f"not over this window, which does not lie on local midnights: {', '.join(by_day)}",
+            highlight=False,
+        )
 
 
 def _questions(replayed: Replay, at: int, span: Window | None) -> Iterator[Question]:
@@ -89,26 +96,49 @@ def _questions(replayed: Replay, at: int, span: Window | None) -> Iterator[Quest
                 else:
                     for window in ("1h", "today"):
                         yield Question(metric.name, None, dims, None, at, window)
-    if span is None:
-        yield from _joint_questions(replayed, at)
+    yield from _joint_questions(replayed, at, span)
 
 
-def _joint_questions(replayed: Replay, at: int) -> Iterator[Question]:
-    """Every joint metric that needs no parameter, over 30 days; amounts by currency."""
-    for metric in METRICS.values():
-        if not metric.is_joint or metric.stream not in replayed.partitions:
-            continue
-        if metric.fault and metric.fault({"name": metric.variants[0]}):
-            continue
-        is_money = "currency" in metric.joint_dims and metric.families[0] in (FLOW.name, STANDING.name)
-        for dims in _currencies(replayed) if is_money and metric.unit != "count" else [{}]:
-            yield Question(metric.name, None, dims, None, at, "30d")
+def _joint_questions(replayed: Replay, at: int, span: Window | None) -> Iterator[Question]:
+    """Every joint metric that needs no parameter, by tenant and over all; amounts by currency.
+
+    Over 30 days or the free window; what is asked at an instant, at `at`.
+    """
+    joint = [metric for metric in METRICS.values() if metric.is_joint and _needs_nothing(metric)]
+    for stream, partition in replayed.partitions.items():
+        told = {key[2] for key in partition.ledger.buckets}
+        tenants: list[dict[str, str]] = [{"tenant": tenant} for tenant in sorted(told)]
+        for place in [*tenants, {}]:
+            for metric in joint:
+                if metric.stream == stream:
+                    for dims in _currencies(replayed, place) if _is_money(metric) else [{}]:
+                        yield _joint_question(metric, place | dims, at, span)
 
 
-def _currencies(replayed: Replay) -> list[dict[str, str]]:
-    """The currencies that any account ever had MRR in."""
+def _joint_question(metric: Metric, dims: dict[str, str], at: int, span: Window | None) -> Question:
+    if metric.at_instant:
+        return Question(metric.name, None, dims, None, at)
+    if span is not None:
+        return Question(metric.name, None, dims, span)
+    return Question(metric.name, None, dims, None, at, "30d")
+
+
+def _needs_nothing(metric: Metric) -> bool:
+    return not (metric.fault and metric.fault({"name": metric.variants[0]}))
+
+
+def _is_money(metric: Metric) -> bool:
+    told = "currency" in metric.joint_dims and metric.families[0] in (FLOW.name, STANDING.name)
+    return told and metric.unit != "count"
+
+
+def _currencies(replayed: Replay, place: Mapping[str, str]) -> list[dict[str, str]]:
+    """The currencies that any account of the place ever had MRR in."""
     buckets = replayed.partitions[STANDING.stream].ledger.buckets
-    found = {key[3][0] for key in buckets if key[1] == STANDING.name and key[3][0]}
+    tenant = place.get("tenant")
+    found = {
+        key[3][0] for key in buckets if key[1] == STANDING.name and key[3][0] and tenant in (None, key[2])
+    }
     return [{"currency": currency} for currency in sorted(found)]
 
 
@@ -123,10 +153,16 @@ def _places(replayed: Replay, family: Family) -> list[dict[str, str]]:
     return [{"tenant": tenant, family.dims[0]: value} for tenant, value in sorted(told)]
 
 
-def _row(replayed: Replay, definitions: Definitions, question: Question) -> dict[str, Any]:
-    number = answer(replayed.population, question, definitions)
-    unit = METRICS[question.metric].unit
-    said = {"metric": question.metric, "unit": unit, "window": question.window}
+def _row(facts: Facts, question: Question, span: Window | None) -> dict[str, Any] | None:
+    """None: a number by local days, over a free window that has no midnights at its edges."""
+    metric = METRICS[question.metric]
+    try:
+        number = facts.answer(question)
+    except DefinitionError:
+        if metric.is_joint and span is not None:
+            return None
+        raise
+    said = {"metric": question.metric, "unit": metric.unit, "window": question.window}
     return said | dict(question.dims) | number._asdict()
 
 
@@ -144,22 +180,9 @@ def _counts(replayed: Replay) -> dict[str, int]:
 def _print_replay(
     rows: list[dict[str, Any]], rejects: list[dict[str, Any]], replayed: Replay, at: int
 ) -> None:
-    table = Table(title=f"as of {instant_text(at)}", title_justify="left")
-    for name in ("tenant", "of", "metric", "window"):
-        table.add_column(name)
-    table.add_column("value", justify="right")
-    table.add_column("n", justify="right")
-    for row in rows:
-        number = Number(row["value"], row["n"], row["low"], row["high"])
-        table.add_row(
-            row.get("tenant", "all"),
-            next((row[dim] for dim in PLACES if dim in row), "all"),
-            row["metric"],
-            row["window"] or "",
-            shown(number, row["unit"]),
-            "" if number.n is None else str(number.n),
-        )
-    out.print(table)
+    out.print(f"as of {instant_text(at)}", highlight=False)
+    for sheet in sheets(rows, replayed.partitions, is_wide=out.width >= WIDE):
+        out.print(sheet)
     counts = ", ".join(f"{count} {name}" for name, count in _counts(replayed).items())
     out.print(f"{counts}", highlight=False)
     for reject in rejects[:20]:

@@ -25,7 +25,8 @@ class Metric(NamedTuple):
     A window metric reads one of `families` (`leave` unless the definition says by enqueue);
     a level metric reads level values at an instant. `variants` lists the named definitions,
     the default first. A joint metric compares states of the entities of `joint_stream`; its formula
-    stands in pipeline/replay/joint.py, its live projection in the stream's step families. `exact`
+    stands in pipeline/replay/joint.py, its live projection in the stream's step families; `at_instant`
+    says that it is asked at an instant, not over a window. `exact`
     answers from the cells of single entities where facts are at hand. `maturity`: in windows that end
     at now only 10-second buckets that end at or before now − so many ms count (`ripens_to_the_ms`: what
     is dated at or before then). `level_of` gives the level function of a definition where it has any;
@@ -43,6 +44,7 @@ class Metric(NamedTuple):
     window: Callable[[Cells, Definition, Definitions], Number] | None = None
     joint_stream: str = ""
     joint_dims: tuple[str, ...] = ()
+    at_instant: bool = False
     level: Level | None = None
     exact: Callable[[Iterable[tuple[int, ...]], Definition], Number] | None = None
     maturity: Callable[[Definition], int] | None = None

@@ -11,8 +11,8 @@ from pipeline.metrics.families import STAGE_MOVES, STAGE_STAYS
 from pipeline.metrics.metric import Metric
 
 
-def _joint(name: str, unit: str, text: str, stream: str, *dims: str) -> Metric:
-    return Metric(name, unit, text, (), joint_stream=stream, joint_dims=dims)
+def _joint(name: str, unit: str, text: str, stream: str, *dims: str, at_instant: bool = False) -> Metric:
+    return Metric(name, unit, text, (), joint_stream=stream, joint_dims=dims, at_instant=at_instant)
 
 
 def _of_days(name: str, unit: str, text: str, family: Family, window: Any) -> Metric:
@@ -28,6 +28,7 @@ METRICS: Final = (
         "Accounts in a stage at an instant; one merged into another has left its stage.",
         "account",
         "stage",
+        at_instant=True,
     ),
     _of_days(
         "stage_moves",
@@ -43,7 +44,9 @@ METRICS: Final = (
         STAGE_STAYS,
         people.time_in_stage,
     ),
-    _joint("headcount", "count", "Agents on the staff at an instant.", "agent", "department"),
+    _joint(
+        "headcount", "count", "Agents on the staff at an instant.", "agent", "department", at_instant=True
+    ),
     _joint(
         "internal_mobility",
         "ratio",

@@ -35,6 +35,7 @@ def _joint(  # noqa: PLR0913 - a row of the table
         window,
         "subscription",
         DIMS,
+        family == STANDING.name,
         fault=fault,
     )
 

@@ -23,6 +23,8 @@ def _joint(
     parameters: tuple[str, ...] = ("unit",),
     dims: tuple[str, ...] = (),
     live: Callable[[Cells, Definition, Definitions], Number] | None = None,
+    *,
+    at_instant: bool = True,
 ) -> Metric:
     families = () if live is None else (ADOPTION.name,)
     return Metric(
@@ -34,6 +36,7 @@ def _joint(
         window=live,
         joint_stream="usage",
         joint_dims=dims,
+        at_instant=at_instant,
         fault=fault,
     )
 
@@ -118,5 +121,5 @@ METRICS: Final = (
     ),
     _invitations("invites", "user", "Invitations of users to the account."),
     _invitations("referrals", "referral", "Invitations of others to the product."),
-    _joint("usage_quantity", "count", "Quantities used.", (), ("feature",)),
+    _joint("usage_quantity", "count", "Quantities used.", (), ("feature",), at_instant=False),
 )

@@ -14,7 +14,7 @@ from pipeline.metrics.catalogue import METRICS
 from pipeline.metrics.definitions import Definitions, declare
 from pipeline.metrics.numbers import Number
 from pipeline.metrics.windows import Window
-from pipeline.replay.answer import Population, answer, thresholds_of
+from pipeline.replay.answer import Facts, Population, thresholds_of
 from pipeline.replay.question import Question
 from pipeline.state.kinds import CALL, KINDS
 from pipeline.state.partition import Applied, DeadLetter, Partition
@@ -135,8 +135,9 @@ def check(case: Mapping[str, Any]) -> Iterator[Verdict]:
                 f"{name}: event {letter.offset} ({order}) is rejected: "
                 f"{letter.rejected.reason}: {letter.rejected.detail}"
             )
+        facts = Facts(replayed.population, definitions)
         for index, expected in enumerate(expectations):
-            yield _judge(name, order, index, expected, replayed.population, definitions)
+            yield _judge(name, order, index, expected, facts)
 
 
 def _orders(lines: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
@@ -171,14 +172,13 @@ def _judge(
     order: str,
     index: int,
     expected: Mapping[str, Any],
-    population: Population,
-    definitions: Definitions,
+    facts: Facts,
 ) -> Verdict:
     if expected.get("metric") not in METRICS:
         fault = f"unknown metric {expected.get('metric')!r}"
         return Verdict(case, order, index, expected, None, fault, is_known=False)
     try:
-        number = answer(population, question_of(expected), definitions)
+        number = facts.answer(question_of(expected))
     except ValueError as error:
         return Verdict(case, order, index, expected, None, str(error))
     return Verdict(case, order, index, expected, number, difference(expected, number))

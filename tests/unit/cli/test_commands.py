@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import app, tending
+from pipeline.metrics.catalogue import METRICS
+from pipeline.replay.cases import event_lines
 from tests import oracle
 from tests.builders import event, raw
 
@@ -170,6 +172,56 @@ def test_replay_names_a_bad_line_and_goes_on(pulse, tmp_path):
 
 def test_replay_reads_standard_input(pulse):
     assert "1 consumed" in pulse("replay", "-", input=raw(event("queued"))).stdout
+
+
+def case_lines(name):
+    return b"\n".join(event_lines(json.loads((CASES / f"{name}.json").read_text())["events"]))
+
+
+def test_replay_tells_every_number_of_every_stream(pulse):
+    """By tenant where one is named; U1 is usage of two tenants, R3 revenue in two currencies."""
+    told = {}
+    for case in ("A1", "T1", "S1", "S3", "S4", "U1", "R3"):
+        rows = json.loads(pulse("replay", "-", "--json", input=case_lines(case)).stdout)["metrics"]
+        told[case] = {(row["metric"], row.get("tenant"), row.get("currency")) for row in rows}
+    asked = {name for numbers in told.values() for name, _, _ in numbers}
+    assert set(METRICS) - asked == {"clv_given"}, "needs to be told how many months"
+    assert {("adoption", "t", None), ("adoption", None, None), ("usage_quantity", "t", None)} <= told["U1"]
+    assert {("mrr", "t", "EUR"), ("mrr", None, "EUR"), ("mrr", "t", "USD"), ("churn", "t", None)} <= told[
+        "R3"
+    ]
+
+
+def test_replay_of_days_tells_numbers_by_local_days_too(pulse, tmp_path):
+    """R3: March in Bucharest begins at 22:00 UTC of February 28th."""
+    edges = ("--from", "2026-02-28T22:00:00Z", "--to", "2026-03-31T21:00:00Z")
+    declared = tmp_path / "bucharest.toml"
+    declared.write_text('[tenants.t]\ntz = "Europe/Bucharest"\n')
+    asked = ("replay", "-", *edges, "--definitions", str(declared))
+    case = json.loads((CASES / "R3.json").read_text())
+    expected = {
+        each["metric"]: each.get("value")
+        for each in case["expect"]
+        if each.get("dims") == {"currency": "EUR"}
+    }
+    told = json.loads(pulse(*asked, "--json", input=case_lines("R3")).stdout)["metrics"]
+    of_currency = {
+        row["metric"]: row["value"]
+        for row in told
+        if (row.get("tenant"), row.get("currency")) == ("t", "EUR")
+    }
+    for metric in ("mrr_new", "mrr_churn", "mrr_expansion"):
+        assert of_currency[metric] == expected[metric], metric
+    sheet = pulse("replay", "-", *edges, input=case_lines("R3"))
+    assert "local midnights: churn, churn_cost" in sheet.stderr.replace("\n", " ")
+    assert "mrr_new" not in sheet.stdout
+    assert "mrr" in sheet.stdout
+
+
+def test_a_sheet_leaves_out_streams_without_events(pulse):
+    told = pulse("replay", "-", input=case_lines("T1")).stdout
+    assert "\nticket" in told
+    assert "asa_queue" not in told
 
 
 def test_a_table_in_a_pipe_is_not_cut(pulse):
