@@ -273,9 +273,10 @@ def tenant(series: str) -> build.QueryVariable:
     return _query_variable("tenant", f"label_values({series}, tenant)")
 
 
-def of_tenant(label: str, series: str) -> build.QueryVariable:
-    """`queue` or `group`, of the tenants chosen."""
-    return _query_variable(label, f'label_values({series}{{tenant=~"$tenant"}}, {label})')
+def of_tenant(label: str, *series: str) -> build.QueryVariable:
+    """`queue` or `group`, of the tenants chosen, wherever one of the series knows it."""
+    names = f'__name__=~"{"|".join(series)}", tenant=~"$tenant"'
+    return _query_variable(label, f"label_values({{{names}}}, {label})")
 
 
 def window(choices: Sequence[str], chosen: str) -> build.CustomVariable:

@@ -6,6 +6,7 @@ from deploy.grafana.panels import (
     COUNT,
     POINTS,
     RATIO,
+    SECONDS,
     TENANT,
     VOICE,
     Ask,
@@ -17,6 +18,7 @@ from deploy.grafana.panels import (
     lines,
     of_tenant,
     points,
+    rows,
     share,
     tenant,
     total,
@@ -26,6 +28,7 @@ from deploy.grafana.panels import (
 
 IN_WINDOW = 'tenant=~"$tenant", queue=~"$queue", window="$window"'
 QUEUE = "{{tenant}} / {{queue}}"
+IN_TIME = "first = toDate($__fromTime), last = toDate($__toTime) + 1"
 IN_SQL = "match(tenant, '^(${tenant:regex})$') AND match(queue, '^(${queue:regex})$')"
 
 
@@ -36,10 +39,15 @@ def voice_and_gaming() -> Dashboard:
         "What customers and people say, beside the numbers that are easily made to look better.",
         variables=[
             tenant("support_csat_answers"),
-            of_tenant("queue", "support_csat_answers"),
+            of_tenant("queue", "support_csat_answers", "pulse_gaming_flags"),
             window(("1h", "today", "7d", "30d", "90d", "month"), "30d"),
         ],
-        groups=[("What customers say", say()), ("By day", by_day()), ("People", people())],
+        groups=[
+            ("What customers say", say()),
+            ("By day", by_day()),
+            ("Do numbers only look better?", watched()),
+            ("People", people()),
+        ],
         refresh="1m",
         since="now-30d",
     )
@@ -169,6 +177,79 @@ def by_day() -> list[Panel]:
             empty="nobody answered on these days",
             steps=below(30, 0),
             bars=True,
+        ),
+    ]
+
+
+def watched() -> list[Panel]:
+    flags = 'pulse_gaming_flags{tenant=~"$tenant", queue=~"$queue"}'
+    return [
+        lines(
+            "Flagged days of the last seven",
+            [Ask(total(flags, "tenant, queue, kind", "tenant, kind"), "{{tenant}}: {{kind}}")],
+            COUNT,
+            what="Days on which a number got better at the customer's cost, over the queues; 0: days were judged and none"
+            " was flagged. A question to ask, not a verdict: read the contacts below first.",
+            metric="pulse_gaming_flags",
+            empty="no day could be judged, or no sink reports",
+            steps=above(1, 3),
+        ),
+        lines(
+            "Flags by day and kind",
+            Sql(
+                f"""SELECT toDateTime(f.day) AS time, f.kind AS kind, count() AS flags FROM gaming_flags({IN_TIME}) AS f
+                WHERE {IN_SQL} GROUP BY time, kind ORDER BY time""",
+                time_series=True,
+            ),
+            COUNT,
+            what="Queues that look gamed on a day, in the tenant's own days; a day can be flagged later, when customers come"
+            " back.",
+            metric="view:gaming_flags",
+            empty="no day looks gamed, or none could be judged",
+            stacked=True,
+            bars=True,
+        ),
+        rows(
+            "Newest flags, and by how much",
+            Sql(
+                f"""SELECT day, tenant, queue, kind, threshold_ms / 1000 AS threshold, hits, n, value AS rate,
+                low AS rate_at_least, if(floor > 0, floor, base_high) AS flagged_above, base_days, base_value AS rate_before,
+                seconds AS speed, base_seconds AS speed_before FROM gaming_flags({IN_TIME})
+                WHERE {IN_SQL} ORDER BY day DESC, tenant, queue, kind LIMIT 50"""
+            ),
+            {
+                "threshold": SECONDS,
+                "hits": COUNT,
+                "n": COUNT,
+                "rate": RATIO,
+                "rate_at_least": RATIO,
+                "flagged_above": RATIO,
+                "base_days": COUNT,
+                "rate_before": RATIO,
+                "speed": SECONDS,
+                "speed_before": SECONDS,
+            },
+            what="Hits of n are what the kind is about, surely more than the line; before: the days it is compared with, when"
+            " there are enough of them. Speed: mean wait, or time to first responses, on days on which it got better.",
+            metric="view:gaming_flags",
+            empty="no day looks gamed, or none could be judged",
+        ),
+        rows(
+            "What the newest flags rest on",
+            Sql(
+                f"""SELECT at, tenant, queue, kind, stream, entity, multiIf(
+                    stream = 'survey', concat('score ', toString(value)),
+                    kind IN ('short_answers', 'waits_under_threshold'), concat(toString(round(value / 1000, 1)), ' s'),
+                    kind = 'faster_transfers_up', concat('after ', toString(round(value / 1000, 1)), ' s'),
+                    concat('after ', toString(round(value / 3600, 1)), ' h')) AS seen, customer, related
+                FROM gaming_evidence({IN_TIME}) WHERE {IN_SQL} ORDER BY at DESC, entity LIMIT 100"""
+            ),
+            {},
+            what="Each contact, ticket or answer behind the flags. Seen: the talk or the wait, how soon the customer came back"
+            " (related: with what), the score.",
+            metric="view:gaming_evidence",
+            empty="no day looks gamed, or none could be judged",
+            size=(24, 10),
         ),
     ]
 

@@ -111,6 +111,8 @@ def installation(kafka: Kafka, folder: Path) -> Iterator[Rig]:
         until(lambda: len(read_by_board(rig)) == len(STREAMS) * 4, folder)
         positions = read_by_board(rig)
         until(lambda: is_level(rig, kafka.topic_prefix, positions), folder)
+        # The watch asks once a minute.
+        until(lambda: bool(rig.instant("pulse_gaming_flags > 0")), folder)
         yield rig
 
 

@@ -75,6 +75,7 @@ def expanded(query: str, end: float, days: int = 120) -> str:
         r"\$__dateFilter\((\w+)\)", rf"\1 >= toDate('{day[0]}') AND \1 <= toDate('{day[1]}')", query
     )
     query = query.replace("$__toTime_ms", f"fromUnixTimestamp64Milli({int(end * 1000)})")
+    query = query.replace("$__fromTime", f"toDateTime({start})")
     return asked(query.replace("$__toTime", f"toDateTime({int(end)})"))
 
 

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from pipeline.events.instants import instant_ms, instant_text
 from pipeline.sources.simulate import CallCentre, encode, simulate
+from tests.builders import DAY, HOUR, ms
 from tests.conftest import ROOT
+from tests.gaming_stories import DAYS, Habits, story
 
 CASES = ("T1", "T4", "T6", "T8", "S1", "S2", "S3", "S4", "U1", "U2", "R2", "R3")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
@@ -38,7 +40,8 @@ def traffic(now_ms: int) -> list[Told]:
         (instant_ms(event["time"]), event["type"].split(".")[1], event)
         for name in CASES
         for event in moved(name, now_ms - 60_000)
-    ] + moments(now_ms)
+    ]
+    told += [*gamed(now_ms), *moments(now_ms)]
     told.sort(key=lambda each: each[0])
     found = [
         Told(stream, f"{event['tenantid']}|{KEYS[stream](event)}".encode(), json.dumps(event).encode())
@@ -73,6 +76,14 @@ def later(event: Mapping[str, Any], by_ms: int) -> dict[str, Any]:
     text = INSTANT.sub(lambda at: instant_text(instant_ms(at[0]) + by_ms), json.dumps(event))
     found: dict[str, Any] = json.loads(text)
     return found
+
+
+def gamed(now_ms: int) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """A queue's last two days: callers cut short and tickets that come back, moved by whole days into the last three."""
+    days = (now_ms - HOUR * 1000 - ms(DAYS * DAY)) // (DAY * 1000)
+    for told in story("watched", 1, Habits(short=0.4, reopened=0.7), days=2):
+        event = later(told, days * DAY * 1000)
+        yield instant_ms(event["time"]), event["type"].split(".")[1], event
 
 
 def calls(now_ms: int) -> Iterator[Told]:
