@@ -1,6 +1,7 @@
 """`topics`, `migrate`, `check-config`, `dlq`, `sql`: what an operator does beside running."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,9 @@ from pipeline.sink.ask import AskError, UnavailableError, ask
 from pipeline.sink.clickhouse import STORE_ERRORS
 from pipeline.sink.migrate import MigrationError, migration_status
 from pipeline.sink.migrate import migrate as apply_migrations
+
+SMALLEST_DECIMAL = 1e-3
+"""Smaller numbers than this keep all their digits: six decimals would not tell them apart."""
 
 dlq = typer.Typer(
     no_args_is_help=True, help="Look at rejected events. Example: [bold]pulse dlq list --limit 10[/bold]"
@@ -188,9 +192,17 @@ def sql(
         out.print_json(json.dumps(answer, default=str))
         return
     table = Table()
-    for name in answer["columns"]:
+    for index, name in enumerate(answer["columns"]):
+        is_numbers = all(isinstance(row[index], int | float | None) for row in answer["rows"])
         # A value cut short is of no use.
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", justify="right" if is_numbers else "left")
     for row in answer["rows"]:
-        table.add_row(*(Text("NULL" if value is None else str(value)) for value in row))
+        table.add_row(*(Text(_cell(value)) for value in row))
     out.print(table)
+
+
+def _cell(value: object) -> str:
+    """As people read it: six decimals at most; `--json` has all of them."""
+    if isinstance(value, float) and math.isfinite(value) and abs(value) >= SMALLEST_DECIMAL:
+        return f"{value:.6f}".rstrip("0").rstrip(".")
+    return "NULL" if value is None else str(value)

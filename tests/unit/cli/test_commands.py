@@ -224,6 +224,14 @@ def test_a_sheet_leaves_out_streams_without_events(pulse):
     assert "asa_queue" not in told
 
 
+def test_answers_of_sql_are_rounded_for_people_and_whole_for_machines(pulse):
+    query = "SELECT 'a' AS queue, 28 / 3 AS asa, 1e-7 AS tiny, 1234567.5 AS wait, NULL AS none"
+    pulse("migrate")
+    cells = [cell.strip() for cell in pulse("sql", query).stdout.splitlines()[3].strip("│").split("│")]
+    assert cells == ["a", "9.333333", "1e-07", "1234567.5", "NULL"]
+    assert json.loads(pulse("sql", "--json", query).stdout)["rows"] == [["a", 28 / 3, 1e-7, 1234567.5, None]]
+
+
 def test_a_table_in_a_pipe_is_not_cut(pulse):
     assert "callbacks_requested" in pulse("replay", "-", input=raw(event("queued"))).stdout
 
