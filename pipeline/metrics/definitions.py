@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pipeline.metrics.adoption import Adoption, read_adoption
 from pipeline.metrics.buckets import DEFAULT_BOUNDS_S
 from pipeline.metrics.business import WEEKDAYS, Calendar, read_holidays, read_week
+from pipeline.metrics.cost import SupportCost, read_support_cost
 from pipeline.metrics.gaming import DEFAULT_THRESHOLD_MS, Gaming, read_gaming
 from pipeline.metrics.health import Health, read_health
 
@@ -23,7 +24,9 @@ _KNOWN: Final = {
     "health", "gaming",
 }  # fmt: skip
 RECOGNITIONS: Final = ("effective", "event", "scheduled")
-_TENANT_KNOWN: Final = {"tz", "week_start", "business_hours", "holidays", "ticket_groups"}
+_TENANT_KNOWN: Final = {
+    "tz", "week_start", "business_hours", "holidays", "ticket_groups", "support_cost",
+}  # fmt: skip
 
 
 ALWAYS_OPEN: Final = Calendar(UTC_ZONE, None, frozenset())
@@ -45,6 +48,7 @@ class Tenant(NamedTuple):
     holidays: tuple[str, ...] = ()
     ticket_groups: tuple[tuple[str, str], ...] = ()
     calendar: Calendar = ALWAYS_OPEN
+    support_cost: SupportCost | None = None
 
 
 class Definitions(NamedTuple):
@@ -161,6 +165,7 @@ def _tenant(name: str, entry: Any, faults: list[str]) -> Tenant:
         tuple(sorted(str(day) for day in holidays)),
         tuple(sorted(groups.items())) if isinstance(groups, dict) else (),
         Calendar(zone, week, holidays),
+        read_support_cost(entry.get("support_cost"), f"{place}.support_cost", faults),
     )
 
 

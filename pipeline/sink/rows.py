@@ -99,6 +99,7 @@ def declaration(definitions: Definitions, declared_at: int) -> Row:
     """What readers must know of the definitions behind the numbers; `declared_at` in ms."""
     format_ = vectors_of(definitions).format
     adoption, health = definitions.adoption, definitions.health
+    costs = {name: tenant.support_cost for name, tenant in definitions.tenants.items() if tenant.support_cost}
     return (
         v_format(format_),
         format_,
@@ -116,6 +117,10 @@ def declaration(definitions: Definitions, declared_at: int) -> Row:
         health.weights,
         *definitions.gaming,
         list(definitions.thresholds_ms),
+        float(definitions.margin),
+        {name: cost.currency for name, cost in costs.items()},
+        {name: float(cost.hour_minor) for name, cost in costs.items()},
+        {name: float(cost.ticket_minor) for name, cost in costs.items()},
         {name: tenant.week_start for name, tenant in definitions.tenants.items()},
         declared_at,
     )

@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.metrics.buckets import DEFAULT_BOUNDS_S
+from pipeline.metrics.cost import SupportCost
 from pipeline.metrics.definitions import DefinitionsError, declare
 from pipeline.metrics.gaming import Gaming
 from pipeline.metrics.health import Health
@@ -109,3 +110,31 @@ def test_a_watch_that_cannot_be_is_told(table, told):
 def test_waits_are_watched_at_the_service_level_and_at_what_is_declared():
     assert declare({"thresholds": [17, 20]}).thresholds_ms == (17_000, 20_000)
     assert declare({"gaming": {"baseline": 14}}).gaming == Gaming(14, 0.05, 0.2)
+
+
+def support_cost(table):
+    return declare({"tenants": {"acme": {"support_cost": table}}})
+
+
+def test_what_support_costs_is_applied_when_reading():
+    told = support_cost({"currency": "EUR", "ticket_minor": 650})
+    assert told.tenants["acme"].support_cost == SupportCost("EUR", 0, 650)
+    assert told.state_fingerprint == declare({}).state_fingerprint
+    assert declare({"tenants": {"acme": {}}}).tenants["acme"].support_cost is None
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        (7, "tenants.acme.support_cost: must be a table"),
+        ({"currency": "EUR", "hour": 1}, "tenants.acme.support_cost.hour: unknown"),
+        ({"currency": "euro", "hour_minor": 1}, "currency: 'euro' is no currency"),
+        ({"hour_minor": 1}, "currency: None is no currency"),
+        ({"currency": "EUR", "hour_minor": -1}, "hour_minor: -1 is no amount"),
+        ({"currency": "EUR", "ticket_minor": True}, "ticket_minor: True is no amount"),
+        ({"currency": "EUR"}, "hour_minor: it or ticket_minor must be above 0"),
+    ],
+)
+def test_a_support_cost_that_cannot_be_is_told(table, told):
+    with pytest.raises(DefinitionsError, match=told):
+        support_cost(table)
