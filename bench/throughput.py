@@ -50,6 +50,7 @@ def main() -> None:
         for number in range(given.rounds):
             renew(clients, topics, ["bench.call.state", "bench.dlq"])
             settings_env = {
+                "PULSE_STREAMS": "call",
                 "PULSE_KAFKA__BOOTSTRAP": settings.kafka.bootstrap or "",
                 "PULSE_KAFKA__TOPIC_PREFIX": "bench",
                 "PULSE_KAFKA__GROUP": f"bench{number}",

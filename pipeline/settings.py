@@ -31,6 +31,7 @@ Count = Annotated[int, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]  # 0 = any free port
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 
+STREAMS = ("call", "ticket", "survey", "usage", "subscription", "account", "agent")
 SINK_SCHEMES = ("chdb", "clickhouse", "clickhouses")
 
 
@@ -261,7 +262,7 @@ class Settings(BaseSettings):
     )
 
     streams: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("call",), min_length=1, description="streams to work on, separated by commas"
+        STREAMS, min_length=1, description="streams to work on, separated by commas"
     )
     data_dir: Path = Field(Path(".pulse"), description="what a local broker and the worker keep on disk")
     definitions: Path = Field(

@@ -35,7 +35,6 @@ from pipeline.local.stack import Stack
 from pipeline.metrics.definitions import Definitions
 from pipeline.settings import Settings
 from pipeline.sources.business.params import ACCOUNTS
-from pipeline.sources.business.world import STREAMS
 from pipeline.sources.delivery import Simulated
 from pipeline.sources.publish import publish
 
@@ -66,10 +65,8 @@ def demo(  # noqa: PLR0913 - one argument per option
     Examples: [bold]pulse demo --for 60s[/bold]; [bold]pulse demo --history 400d --dir long[/bold]
     """
     settings = kept_in(settings_of(config, quiet=True), folder)
-    # Unless the settings name streams, all of them.
-    more = {} if "streams" in settings.model_fields_set else {"streams": STREAMS}
     worker = settings.worker.model_copy(update={"trim_age_seconds": DEMO_TRIM_SECONDS})
-    settings = settings.model_copy(update={"worker": worker, **more})
+    settings = settings.model_copy(update={"worker": worker})
     definitions = definitions_of(settings.definitions)
     seconds = duration_seconds(for_)
     broker: LocalKafka | None = None

@@ -191,6 +191,7 @@ def alerting(kafka: Kafka, folder: Path) -> Iterator[Way]:
     admin.close()
     worker_port, board, prometheus, alertmanager = free_ports(4)
     environment = os.environ | {
+        "PULSE_STREAMS": "call",
         "PULSE_KAFKA__BOOTSTRAP": kafka.bootstrap or "",
         "PULSE_KAFKA__TOPIC_PREFIX": kafka.topic_prefix,
         "PULSE_KAFKA__GROUP": kafka.group,

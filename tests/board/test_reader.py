@@ -71,7 +71,9 @@ def log(own_kafka):
 
 @asynccontextmanager
 async def board_of(log, definitions=UNDECLARED):
-    settings = Settings(kafka=log.kafka.model_dump(), board={"port": 0, "render_seconds": 0.02})
+    settings = Settings(
+        streams=("call",), kafka=log.kafka.model_dump(), board={"port": 0, "render_seconds": 0.02}
+    )
     board = Board(settings, definitions, Telemetry())
     await board.start()
     try:

@@ -17,12 +17,11 @@ import yaml
 
 from pipeline.kafka.clients import Clients, running
 from pipeline.kafka.topics import create_missing, declared_topics
-from pipeline.settings import Kafka
+from pipeline.settings import STREAMS, Kafka
 from tests.conftest import ROOT
 from tests.deploy.test_health_checks import free_ports
 from tests.deploy.traffic import Told, traffic
 
-STREAMS = ("call", "ticket", "survey", "usage", "subscription", "account", "agent")
 SCRAPE_SECONDS = 1
 PATIENCE = 120.0
 
@@ -80,7 +79,6 @@ def installation(kafka: Kafka, folder: Path) -> Iterator[Rig]:
     asyncio_run_send(clients, kafka.topic_prefix, traffic(int(now * 1000)))
     worker, board, second, prometheus = free_ports(4)
     environment = os.environ | {
-        "PULSE_STREAMS": ",".join(STREAMS),
         "PULSE_KAFKA__BOOTSTRAP": kafka.bootstrap or "",
         "PULSE_KAFKA__TOPIC_PREFIX": kafka.topic_prefix,
         "PULSE_KAFKA__GROUP": kafka.group,

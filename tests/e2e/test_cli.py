@@ -39,7 +39,7 @@ def here(own_kafka: Kafka, monkeypatch) -> Kafka:
 
 
 def test_topics_are_created_once_and_checked(pulse, here):  # noqa: F811
-    assert "5 findings" in pulse("topics", "--local", "--check", code=1).stdout
+    assert "17 findings" in pulse("topics", "--local", "--check", code=1).stdout
     told = pulse("topics", "--local").stdout
     assert f"created {here.topic_prefix}.call.state" in told
     assert "0 findings" in told
@@ -57,7 +57,7 @@ def test_run_without_topics_says_which_and_what_helps(pulse, here, monkeypatch):
 
 def test_a_fast_simulation_ends_now_and_nothing_of_it_is_rejected(pulse, here):  # noqa: F811
     pulse("topics", "--local")
-    told = pulse("simulate", "--fast", "--for", "30m", "--rate", "2").stderr
+    told = pulse("simulate", "--streams", "call", "--fast", "--for", "30m", "--rate", "2").stderr
     sent = int(re.match(r"(\d+) events sent", told)[1])
     asyncio.run(_work_until(here, sent))
     assert pulse("dlq", "list").stdout == "no rejected events\n"

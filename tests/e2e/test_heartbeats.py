@@ -23,6 +23,7 @@ QUERYABLE = "pulse_heartbeat_queryable_timestamp_seconds"
 @pytest.fixture
 def settings(own_kafka, tmp_path):
     found = Settings(
+        streams=("call",),
         kafka=own_kafka,
         board={"port": 0, "render_seconds": 0.1},
         worker={"commit_seconds": 0.1},

@@ -57,6 +57,7 @@ ASKED_OTHERWISE = {"service_level", "asa_customer", "asa_p50", "asa_p90", "asa_p
 @pytest.fixture
 def settings(own_kafka, tmp_path):
     found = Settings(
+        streams=("call",),
         kafka=own_kafka,
         board={"port": 0, "render_seconds": 0.1},
         worker={"commit_seconds": 0.2},

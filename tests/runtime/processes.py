@@ -18,7 +18,7 @@ KILLED = -signal.SIGKILL
 
 def variables(settings: Settings, **more: Any) -> dict[str, str]:
     """The environment that makes a process read these settings."""
-    flat = {"PULSE_LOG__FORMAT": "json"}
+    flat = {"PULSE_LOG__FORMAT": "json", "PULSE_STREAMS": ",".join(settings.streams)}
     for section in ("kafka", "worker", "board", "sink"):
         for name, value in getattr(settings, section).model_dump(mode="json", exclude_unset=True).items():
             if value is not None:

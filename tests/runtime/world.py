@@ -73,7 +73,7 @@ class Told(NamedTuple):
 
 def quick_settings(kafka: Kafka, **worker: Any) -> Settings:
     """The product's settings with intervals that suit a test."""
-    return Settings(kafka=kafka.model_dump(), worker=QUICK | worker)
+    return Settings(streams=("call",), kafka=kafka.model_dump(), worker=QUICK | worker)
 
 
 class World:

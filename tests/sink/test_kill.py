@@ -39,6 +39,7 @@ def as_json(settings):
 
 async def test_killed_at_random_it_ends_with_the_table_of_a_single_pass(own_kafka, tmp_path, request):
     settings = Settings(
+        streams=("call",),
         kafka=own_kafka.model_dump(),
         worker={"session_timeout_seconds": 1, "heartbeat_interval_seconds": 0.3},
         sink={"url": f"chdb://{tmp_path}/db", "flush_seconds": 0.05, "flush_rows": 40},

@@ -21,7 +21,9 @@ SECONDS = 60
 @pytest.fixture
 def settings(own_kafka, engine) -> Settings:
     made = Settings(
-        kafka=own_kafka.model_dump(), sink=engine.settings.model_dump() | {"url": engine.settings.url}
+        streams=("call",),
+        kafka=own_kafka.model_dump(),
+        sink=engine.settings.model_dump() | {"url": engine.settings.url},
     )
     admin = Clients(own_kafka).admin()
     create_missing(admin, declared_topics(own_kafka.topic_prefix, ["call"]), local=True)

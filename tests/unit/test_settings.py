@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from pipeline.kafka.topics import declared_topics
 from pipeline.settings import Kafka, Settings, Sink, load
 from pipeline.settings_problems import SettingsError, places_of
 
@@ -34,7 +35,7 @@ def problems(path: Path | None = None) -> dict[str, str]:
 def test_nothing_set_gives_the_defaults():
     settings = load()
     assert settings.kafka.bootstrap is None
-    assert settings.streams == ("call",)
+    assert set(settings.streams) == {topic.stream for topic in declared_topics() if topic.kind == "source"}
     assert settings.worker.commit_seconds == 0.5
     assert settings.sink.url.get_secret_value() == "chdb://.pulse/clickhouse"
 

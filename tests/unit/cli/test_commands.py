@@ -128,7 +128,19 @@ def test_wrong_usage_is_explained(pulse, monkeypatch, arguments, message):
     assert message in pulse(*arguments, code=2, input=line).stderr
 
 
-STORY = ("--for", "20m", "--rate", "6", "--seed", "3", "--start", "2026-03-02T09:00:00Z", "--chaos")
+STORY = (
+    "--streams",
+    "call",
+    "--for",
+    "20m",
+    "--rate",
+    "6",
+    "--seed",
+    "3",
+    "--start",
+    "2026-03-02T09:00:00Z",
+    "--chaos",
+)
 WINDOW = ("--from", "2026-03-02T09:00:00Z", "--to", "2026-03-02T10:00:00Z")
 
 
