@@ -52,6 +52,7 @@ _BUSY: Final = frozenset({
 _DRIFT: Final = frozenset({16, 20, 33, 53, 131})
 _DATA: Final = frozenset({6, 26, 27, 38, 41, 72, 117, 321, 349, 469})
 _TOO_MANY_PARTS: Final = 252
+_NO_SPACE: Final = "No space left on device"  # ENOSPC under whatever code: 75, 1001, …
 _READONLY: Final = 164
 
 
@@ -60,7 +61,7 @@ def remedy(error: Exception) -> Remedy:
     code = getattr(error, "code", None)
     if code == _TOO_MANY_PARTS and "single INSERT block" in str(error):
         return Remedy.SPLIT
-    if code in _BUSY:
+    if code in _BUSY or _NO_SPACE in str(error):
         return Remedy.RETRY
     if code in _DRIFT:
         return Remedy.REFRESH

@@ -1,8 +1,12 @@
 """Workers as processes: killed at named points, revoked while they open, out of time, out of luck."""
 
 import asyncio
+import contextlib
+import os
+import resource
 
 import pytest
+from aiokafka.errors import KafkaError
 
 from pipeline.local.kafka import LocalKafka
 from pipeline.settings import Kafka
@@ -127,6 +131,47 @@ async def test_broker_away_for_a_while_loses_nothing(tmp_path, processes):
         await asyncio.sleep(5)
         await asyncio.to_thread(broker.start)
         await world.tell_calls(50, 0, first=50)
+
+        async def counted() -> bool:
+            assert worker.code in {None, FATAL}, worker.tail()
+            if not processes.alive:
+                processes.start(world.settings)
+            return await world.all_counted()
+
+        await until(counted, 90)
+        for number in range(2):
+            await world.assert_exact(number)
+        await processes.stop_all()
+        assert {each.code for each in processes.all} <= {0, FATAL}
+    finally:
+        await asyncio.to_thread(broker.stop)
+
+
+async def test_a_broker_without_room_on_its_disk_ends_and_nothing_is_lost(tmp_path, processes):
+    """No file of the broker may grow any more, its own log neither: as on a full disk it ends by itself.
+    There is room again at its next start.
+    """
+    broker = await asyncio.to_thread(LocalKafka(tmp_path / "kafka", say=print).start)
+    try:
+        world = World(Kafka(bootstrap=broker.bootstrap, topic_prefix="full", group="full"))
+        await world.create_topics()
+        worker = processes.start(world.settings)
+        await world.tell_calls(50, 0)
+        await until(world.all_counted)
+        resource.prlimit(broker.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+
+        async def has_ended() -> bool:
+            with contextlib.suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(2):
+                    await world.tell_calls(50, 1)
+            end = os.waitid(os.P_PID, broker.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            assert end is None or end.si_code == os.CLD_EXITED, "nobody killed it"
+            return end is not None
+
+        await until(has_ended, 90)
+        await asyncio.to_thread(broker.stop)
+        await asyncio.to_thread(broker.start)
+        await world.tell_calls(50, 1)
 
         async def counted() -> bool:
             assert worker.code in {None, FATAL}, worker.tail()

@@ -62,6 +62,15 @@ def test_no_memory_is_pressure(engine, store):
         store._client.set_client_setting("max_memory_usage", 0)
 
 
+def test_no_room_on_the_disk_is_pressure(engine, store):
+    engine.command("ALTER TABLE rejected MODIFY SETTING min_free_disk_bytes_to_perform_insert = 1e18")
+    try:
+        check(insert_fails(store), 243, Remedy.RETRY)
+    finally:
+        engine.command("ALTER TABLE rejected RESET SETTING min_free_disk_bytes_to_perform_insert")
+    store.insert(REJECTED, [LETTER])
+
+
 def test_a_missing_table_stops(engine, store):
     store.insert(REJECTED, [LETTER])
     engine.command("RENAME TABLE rejected TO rejected_away")
@@ -162,8 +171,8 @@ class Server:
                 self._send(request, int(self.reply), b"<html>away</html>")
                 return
             if self.reply.startswith("code"):
-                code = self.reply.removeprefix("code ")
-                text = f"Code: {code}. DB::Exception: told to".encode()
+                code, _, said = self.reply.removeprefix("code ").partition(" ")
+                text = f"Code: {code}. DB::Exception: {said or 'told to'}".encode()
                 self._send(request, 500, text, **{"X-ClickHouse-Exception-Code": code})
                 return
         self._send(request, 200, server_answer(body + request.path.encode()))
@@ -220,6 +229,8 @@ def test_an_insert_reaches_a_server(served, server):
         ("502", Remedy.RETRY),
         ("429", Remedy.RETRY),
         ("code 202", Remedy.RETRY),
+        ("code 75 Cannot write to file: errno: 28, strerror: No space left on device", Remedy.RETRY),
+        ("code 75 Cannot write to file: errno: 5, strerror: Input/output error", Remedy.STOP),
         ("code 516", Remedy.STOP),
         ("code 349", Remedy.BISECT),
     ],

@@ -272,27 +272,41 @@ async def test_a_refused_event_goes_to_the_sinks_dead_letters(engine, clients, s
         engine.command("ALTER TABLE raw_events DROP CONSTRAINT no_x")
 
 
-async def test_a_busy_server_is_waited_for_and_everything_lands(engine, clients, settings, start):
-    """Too many parts, for real: nothing is skipped, the group is kept, positions stand still."""
-    engine.command("SYSTEM STOP MERGES legs")
-    for _ in range(2):
-        engine.command("INSERT INTO legs (tenant, deleted) VALUES ('full', 1)")
-    engine.command("ALTER TABLE legs MODIFY SETTING parts_to_throw_insert = 1, parts_to_delay_insert = 0")
+async def refused_for_a_while(engine, clients, settings, start, code, setting):
+    """Records meet a table that takes nothing; then it does again. Answers the sink after all."""
+    engine.command(f"ALTER TABLE legs MODIFY SETTING {setting}")
     try:
         last = await commit(clients, settings, log_of([[event("queued", 0, contact="a")]]))
         sink = start()
         wait_for(lambda: sink.status.state is State.RETRYING)
-        assert "252" in sink.status.retries
+        assert code in sink.status.retries
         assert sink.status.positions.get((state_topic(settings), 0), 0) == 0
         later = await commit(clients, settings, log_of([[event("queued", 0, contact="b")]]))
         assert later > last
     finally:
-        engine.command("SYSTEM START MERGES legs")
-        engine.command("ALTER TABLE legs RESET SETTING parts_to_throw_insert, parts_to_delay_insert")
+        names = [each.partition(" = ")[0] for each in setting.split(", ")]
+        engine.command(f"ALTER TABLE legs RESET SETTING {', '.join(names)}")
     assert sink.wait_past(state_topic(settings), 0, later, SECONDS)
     assert legs(engine) == ["a", "b"]
     assert sink.status.state is State.RUNNING
     assert sink.status.refused_rows == 0
+
+
+async def test_a_busy_server_is_waited_for_and_everything_lands(engine, clients, settings, start):
+    """Too many parts, for real: nothing is skipped, the group is kept, positions stand still."""
+    engine.command("SYSTEM STOP MERGES legs")
+    try:
+        for _ in range(2):
+            engine.command("INSERT INTO legs (tenant, deleted) VALUES ('full', 1)")
+        setting = "parts_to_throw_insert = 1, parts_to_delay_insert = 0"
+        await refused_for_a_while(engine, clients, settings, start, "252", setting)
+    finally:
+        engine.command("SYSTEM START MERGES legs")
+
+
+async def test_a_server_without_room_on_its_disk_is_waited_for_too(engine, clients, settings, start):
+    setting = "min_free_disk_bytes_to_perform_insert = 1e18"
+    await refused_for_a_while(engine, clients, settings, start, "243", setting)
 
 
 async def test_two_sinks_share_the_partitions_and_one_takes_over(engine, clients, settings, start):
