@@ -26,6 +26,8 @@ ENV PATH=/opt/pulse/bin:$PATH \
     PULSE_BOARD__HOST=0.0.0.0 \
     PULSE_WORKER__HEALTH_HOST=0.0.0.0 \
     PULSE_LOG__FORMAT=json
+# Where `simulate --keep` may write: a volume mounted there belongs to the user below.
+RUN install --directory --owner=10001 --group=10001 /var/lib/pulse
 # A number rather than a name: what runs containers can then see that it is not root.
 USER 10001:10001
 WORKDIR /tmp

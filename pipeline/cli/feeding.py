@@ -12,6 +12,7 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.progress import Progress
 
+from pipeline.cli.story import Story, begun, go_on, keep
 from pipeline.cli.terms import (
     Config,
     Exit,
@@ -33,6 +34,7 @@ from pipeline.sources.publish import backfilled, publish
 from pipeline.sources.simulate import encode
 
 PLAIN_EVERY_SECONDS = 5.0
+KEEP_EVERY_SECONDS = 1.0
 SPOILED = Chaos(duplicate_share=0.02, late_share=0.05, correction_share=0.01, void_share=0.01)
 
 Accounts = Annotated[int, typer.Option(help="Customers the business begins with.", min=1)]
@@ -81,6 +83,9 @@ def simulate(  # noqa: PLR0913 - one argument per option
     fast: Annotated[bool, typer.Option("--fast", help="To Kafka without waiting for the clock.")] = False,
     chaos: Annotated[bool, typer.Option("--chaos", help="Duplicates, disorder, corrections.")] = False,
     gaming: Gamed = False,
+    kept: Annotated[
+        Path | None, typer.Option("--keep", help="File by which the next run goes on with the same story.")
+    ] = None,
 ) -> None:
     """Tell the story of a business and its contact centre (Erlang-A) as events.
 
@@ -94,13 +99,42 @@ def simulate(  # noqa: PLR0913 - one argument per option
     business = business_of(accounts, gaming=gaming, start_ms=span.start_ms, live_ms=span.live_ms)
     crowd = CallCentre(rate=rate, chaos=SPOILED if chaos else Chaos())
     told = simulate_all(business, crowd, seed, span.start_ms, span.live_ms, wanted)
+    remember: Callable[[int], None] = _nothing
+    if kept is not None:
+        if file or fast or chaos or start:
+            stop(Exit.USAGE, "--keep goes on by the clock: without --out, --fast, --chaos and --start")
+        story = go_on(
+            kept,
+            begun(
+                seed=seed, bootstrap=settings.kafka.bootstrap or "", business=business, rate=rate,
+                now_ms=span.live_ms, history_ms=span.live_ms - span.start_ms,
+            ),
+        )  # fmt: skip
+        told, remember = story.rest(wanted), _keeping(kept, story)
     records = takewhile(lambda record: record.deliver_at_ms < span.end_ms, told)
     if file is not None:
         _to_file(file, records, span)
         return
     clients = Clients(settings.kafka)
     with kafka_there(clients), contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_to_kafka(clients, settings.kafka.topic_prefix, records, span, fast=fast))
+        asyncio.run(_to_kafka(clients, settings.kafka.topic_prefix, records, span, remember, fast=fast))
+
+
+def _nothing(_: int) -> None:
+    """Remembers nothing."""
+
+
+def _keeping(file: Path, story: Story) -> Callable[[int], None]:
+    """Remembers up to which instant (ms) the story is told, about once a second: nobody says when it ends."""
+    kept_at = 0.0
+
+    def remember(ms: int) -> None:
+        nonlocal kept_at
+        if time.monotonic() - kept_at >= KEEP_EVERY_SECONDS:
+            kept_at = time.monotonic()
+            keep(file, story, ms, ms)
+
+    return remember
 
 
 def _streams(text: str | None) -> tuple[str, ...]:
@@ -157,13 +191,24 @@ def _to_file(file: Path, records: Iterator[Simulated], span: Span) -> None:
 
 
 async def _to_kafka(
-    clients: Clients, prefix: str, records: Iterator[Simulated], span: Span, *, fast: bool
+    clients: Clients,
+    prefix: str,
+    records: Iterator[Simulated],
+    span: Span,
+    remember: Callable[[int], None],
+    *,
+    fast: bool,
 ) -> None:
     if not fast:
         err.print("Sending as the clock goes; Ctrl-C ends it.", highlight=False)
     shown = span._replace(live_ms=span.end_ms) if fast else span
     async with running(clients.aio_producer(compression_type="lz4", linger_ms=20)) as producer:
-        with telling(shown) as tell:
+        with telling(shown) as show:
+
+            def tell(ms: int) -> None:
+                show(ms)
+                remember(ms)
+
             count = await publish(
                 producer, prefix, records, live_from_ms=span.live_ms, is_paced=not fast, tell=tell
             )

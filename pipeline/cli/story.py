@@ -44,6 +44,10 @@ class Story(msgspec.Struct, frozen=True):
         """Those of the other streams."""
         return self._untold([stream for stream in streams if stream != "call"], self.others_told_ms)
 
+    def rest(self, streams: Collection[str]) -> Iterator[Simulated]:
+        """Those of all these streams, in order of delivery."""
+        return self._untold(streams, min(self.calls_told_ms, self.others_told_ms))
+
     def _untold(self, streams: Collection[str], told_ms: int) -> Iterator[Simulated]:
         crowd = CallCentre(rate=self.rate)
         records = simulate_all(self.business, crowd, self.seed, self.start_ms, self.crowd_ms, streams)
@@ -78,7 +82,9 @@ def go_on(file: Path, new: Story) -> Story:
 
 
 def keep(file: Path, story: Story, calls_told_ms: int, others_told_ms: int) -> None:
-    """Remember how far it was told."""
+    """Remember how far it was told. Who is killed meanwhile leaves the file as it was."""
     file.parent.mkdir(parents=True, exist_ok=True)
     told = msgspec.structs.replace(story, calls_told_ms=calls_told_ms, others_told_ms=others_told_ms)
-    file.write_bytes(msgspec.json.encode(told))
+    half = file.with_suffix(".half")
+    half.write_bytes(msgspec.json.encode(told))
+    half.replace(file)

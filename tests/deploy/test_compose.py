@@ -7,8 +7,10 @@ import sys
 from urllib.parse import urlsplit
 
 import pytest
+import typer
 import yaml
 
+from pipeline.cli import app
 from pipeline.settings import Settings
 from tests.conftest import ROOT
 
@@ -133,6 +135,24 @@ def test_every_named_volume_is_declared_and_used(compose):
 
 def test_nothing_simulated_runs_unless_the_demo_is_asked_for():
     assert {name for name, service in SERVICES.items() if "profiles" in service} == {"simulator"}
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_a_command_of_ours_is_one_that_pulse_has(name):
+    command, *options = SERVICES[name]["command"]
+    known = typer.main.get_command(app).commands[command]
+    known.make_context(command, [*options])
+    with pytest.raises(Exception, match="No such option"):
+        known.make_context(command, [*options, "--misspelt"])
+
+
+def test_the_demo_tells_all_streams_with_a_past_and_goes_on_when_started_again():
+    options = SERVICES["simulator"]["command"]
+    assert "--streams" not in options
+    assert options[options.index("--history") + 1] == "60d"
+    folder = SERVICES["simulator"]["volumes"][-1].partition(":")[2]
+    assert options[options.index("--keep") + 1].startswith(f"{folder}/")
+    assert f"--owner={SERVICES['simulator']['user'].partition(':')[0]}" in (ROOT / "Dockerfile").read_text()
 
 
 @pytest.mark.parametrize("name", sorted(OURS))

@@ -74,6 +74,20 @@ async def _work_until(kafka: Kafka, count: int) -> None:
         await until(all_there)
 
 
+def test_a_simulation_that_is_kept_goes_on_where_it_was(pulse, here, tmp_path):  # noqa: F811
+    pulse("topics", "--local")
+    story = ("simulate", "--rate", "5", "--for", "3s", "--keep", "story.json")
+    sent, began = [], []
+    for _ in range(2):
+        sent.append(int(re.search(r"(\d+) events sent", pulse(*story).stderr)[1]))
+        began.append(json.loads((tmp_path / "story.json").read_text())["start_ms"])
+    assert began[0] == began[1]
+    # Twenty minutes of callers at first, then some seconds of them.
+    assert sent[0] > 1000
+    assert 0 < sent[1] < 500
+    assert "without --out" in pulse(*story, "--fast", code=2).stderr
+
+
 def test_dead_letters_are_listed_and_shown(pulse, here):  # noqa: F811
     world = World(here)
 

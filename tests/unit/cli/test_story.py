@@ -91,3 +91,12 @@ def test_what_is_still_to_be_told_is_the_rest_of_the_same_events(tmp_path):
 def test_calls_are_told_apart_from_the_other_streams():
     assert {each.stream for each in islice(new(T0).calls(), 3000)} == {"call"}
     assert "call" not in {each.stream for each in islice(new(T0).others(STREAMS), 3000)}
+
+
+def test_all_streams_go_on_where_the_one_further_back_was(tmp_path):
+    file = tmp_path / "story.json"
+    story = new(T0)
+    keep(file, story, T0, T0 - HOUR_MS)
+    first = next(go_on(file, new(T0 + HOUR_MS)).rest(STREAMS))
+    assert T0 - HOUR_MS - OVERLAP_MS <= first.deliver_at_ms < T0 - HOUR_MS + 600_000
+    assert not list(tmp_path.glob("*.half"))
