@@ -3,7 +3,8 @@
 Source: events.md §3 `usage` and §4 (the merge), metrics.md §5. Knows no metric.
 """
 
-from bisect import bisect_right, insort
+from array import array
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
@@ -17,6 +18,7 @@ from pipeline.events.usage import FEATURE_USED, LEFT, MILESTONE_REACHED, SIGNED_
 from pipeline.metrics.adoption import USER
 from pipeline.metrics.windows import DAY_MS
 
+_LOW: Final = 0xFFFF_FFFF
 TURNS: Final = frozenset((SIGNED_UP, LEFT))
 """Kinds of facts by which a unit becomes eligible, or is no longer."""
 
@@ -39,11 +41,15 @@ Part: TypeAlias = Told | DayOfUses
 class Account(Struct, gc=False, eq=False):  # noqa: PLW1641 - changes in place, so it has no hash
     """`told` without uses, and `uses`. `days`: what is derived of the uses for the unit declared, by unit;
     None: not yet.
+
+    `heard` holds the sorted lower halves of the names of all events told of, and perhaps others; None: not
+    yet. Whether a name was heard of is asked of every event, and nearly always it was not.
     """
 
     told: Told
     uses: Uses
     days: dict[str, DaySet] | None = None
+    heard: "array[int] | None" = None
 
     def __eq__(self, other: object) -> bool:
         """Whether both say the same."""
@@ -88,18 +94,46 @@ def is_known(account: Account, event: FactEvent) -> bool:
 
 def known_as(account: Account, name: int) -> UsageFact | None:
     """The fact of that name that holds."""
+    if not _may_have_heard(account, name):
+        return None
     place = account.uses.place(name)
     if place is not None:
         return account.uses.fact(place)
     return next((fact for fact in account.told.facts if fact.name == name), None)
 
 
-def is_plain_use(account: Account, event: FactEvent) -> bool:
-    """Whether the event is the use of a feature under a name not heard of before, and nothing more."""
-    fact, told = event.fact, account.told
-    if fact.kind != FEATURE_USED or event.voids or told.deleted_at or fact.name in told.voids:
+def hear(account: Account, name: int) -> bool:
+    """Remember the name of an event; answers whether it is certain not to have been heard of before."""
+    heard, low = _heard(account), name & _LOW
+    place = bisect_left(heard, low)
+    if place < len(heard) and heard[place] == low:
         return False
-    return known_as(account, fact.name) is None
+    heard.insert(place, low)
+    return True
+
+
+def _may_have_heard(account: Account, name: int) -> bool:
+    heard, low = _heard(account), name & _LOW
+    place = bisect_left(heard, low)
+    return place < len(heard) and heard[place] == low
+
+
+def _heard(account: Account) -> "array[int]":
+    heard = account.heard
+    if heard is None:
+        told = account.told
+        names = (*account.uses.names, *(fact.name for fact in told.facts), *told.voids)
+        heard = account.heard = array("I", sorted({name & _LOW for name in names}))
+    return heard
+
+
+def take_use(account: Account, event: FactEvent) -> bool:
+    """Merge one more use of a feature, nearly always what is told; False: it may be more than that."""
+    fact = event.fact
+    if fact.kind != FEATURE_USED or event.voids or account.told.deleted_at or not hear(account, fact.name):
+        return False
+    account.uses.add(fact.name, fact.at, (fact.user, fact.what, fact.quantity))
+    return True
 
 
 def merge(account: Account, event: FactEvent) -> set[int]:
@@ -112,6 +146,7 @@ def merge(account: Account, event: FactEvent) -> set[int]:
     if event.voids and event.voids not in told.voids:
         insort(told.voids, event.voids)
         days |= _forget(account, event.voids)
+        hear(account, event.voids)
     if fact.kind == DELETED:
         told.deleted_at = max(told.deleted_at, fact.at)
         told.passed_at, told.facts = account.touched_at, []
@@ -120,7 +155,9 @@ def merge(account: Account, event: FactEvent) -> set[int]:
     elif fact.kind < PASSING and not told.deleted_at and fact.name not in told.voids:
         known = known_as(account, fact.name)
         if known is None or rank(known) < rank(fact):
-            days |= _forget(account, fact.name)
+            if known is not None:
+                days |= _forget(account, fact.name)
+            hear(account, fact.name)
             if fact.kind == FEATURE_USED:
                 account.uses.add(fact.name, fact.at, (fact.user, fact.what, fact.quantity))
                 return days | {fact.at // DAY_MS}
@@ -131,6 +168,8 @@ def merge(account: Account, event: FactEvent) -> set[int]:
 
 def _forget(account: Account, name: int) -> set[int]:
     """Let go of the fact of that name, if there is one; answers the UTC day of a use."""
+    if not _may_have_heard(account, name):
+        return set()
     told, uses = account.told, account.uses
     where = uses.place(name)
     if where is None:
@@ -160,6 +199,7 @@ def parts(account: Account) -> list[Part]:
 
 def put(account: Account, part: Part) -> None:
     """What the state log says holds."""
+    account.heard = None
     if isinstance(part, Told):
         account.told = part
     else:

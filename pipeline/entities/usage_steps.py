@@ -6,7 +6,6 @@ contributions up to d is the answer on d.
 """
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Final, TypeAlias
@@ -29,7 +28,7 @@ from pipeline.metrics.adoption import COHORT_DAYS, STICKY_DAYS, USER
 from pipeline.metrics.buckets import Contribution
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import ADOPTION, INVITATIONS
-from pipeline.metrics.windows import DAY_MS, local_date, midnight
+from pipeline.metrics.windows import DAY_MS, HOUR_MS, local_date, midnight
 
 EVER: Final = 0
 NEVER: Final = 1 << 52
@@ -38,6 +37,8 @@ _CELL: Final = {name: ADOPTION.cell(name) for name in ADOPTION.counters}
 _ACTIVE: Final = ((_CELL["active_1d"], 1), (_CELL["active_7d"], 7), (_CELL["active_28d"], STICKY_DAYS))
 _ACTIVE_DAYS: Final = _CELL["active_days"]
 _ADOPTED: Final = _CELL["adopted"]
+_ELIGIBLE: Final = _CELL["eligible"]
+_MOST_HOURS: Final = 24 * 400
 _INVITED: Final = (INVITATIONS.cell("invited"), 1)
 _NO_UNIT: Final = Unit([], [], [])
 _Step: TypeAlias = tuple[int, int, int]
@@ -63,7 +64,7 @@ class Projection:
         core = self._rule.core
         self._core = -1 if core is None else sum(self._bit(feature) for feature in core)
         self._midnights: dict[int, int] = {}
-        self._today = (0, 0, 0)
+        self._hours: dict[int, tuple[int, int]] = {}
 
     def _bit(self, feature: str) -> int:
         bit = self._bits.get(feature)
@@ -72,11 +73,16 @@ class Projection:
         return bit
 
     def _day(self, at: int) -> int:
-        start, end, day = self._today
-        if not start <= at < end:
-            day = local_date(at, self._zone).toordinal()
-            self._today = (self._midnight(day), self._midnight(day + 1), day)
-        return day
+        hour = at // HOUR_MS
+        known = self._hours.get(hour)
+        if known is None:
+            if len(self._hours) >= _MOST_HOURS:
+                self._hours.clear()
+            day = local_date(hour * HOUR_MS, self._zone).toordinal()
+            known = self._hours[hour] = day, self._midnight(day + 1)
+        day, end = known
+        # A day may end within an hour, and not every zone has every day.
+        return day if at < end else local_date(at, self._zone).toordinal()
 
     def _midnight(self, day: int) -> int:
         found = self._midnights.get(day)
@@ -109,7 +115,7 @@ class Projection:
         """Everything the account adds, or what is dated on the local day of `since` (ms) and later. `days`
         are its day sets.
         """
-        if since >= NEVER:
+        if since >= NEVER or not (account.told.facts or days):
             return []
         first = self._day(since) if since > EVER else 0
         facts = account.told.facts
@@ -126,9 +132,9 @@ class Projection:
 
     def _parts(self, steps: Iterable[_Step]) -> list[Contribution]:
         """One contribution a day."""
-        amounts: Counter[tuple[int, int]] = Counter()
+        amounts: dict[tuple[int, int], int] = {}
         for day, cell, amount in steps:
-            amounts[day, cell] += amount
+            amounts[day, cell] = amounts.get((day, cell), 0) + amount
         by_day: dict[int, list[int]] = {}
         for (day, cell), amount in sorted(amounts.items()):
             if amount:
@@ -137,17 +143,17 @@ class Projection:
 
     def _steps(self, unit: Unit, held: DaySet, first: int) -> Iterator[_Step]:
         """Right from day `first` on. Days count that a window ending there or on its eve can hold."""
-        rule = self._rule
-        held = held.copy_of(first - max(rule.w, STICKY_DAYS) - 1, _NO_END)
-        eligible = self._eligible(unit.turns)
-        yield from ((day, _CELL["eligible"], 1 if is_on else -1) for day, is_on in eligible)
-        for day, amount in adopted(held, self._core, eligible, rule, first, _NO_END):
-            yield day, _ADOPTED, amount
-        for cell, length in _ACTIVE:
-            yield from ((day, cell, amount) for day, amount in active(held.days, length))
-        for day in held.days:
-            yield day, _ACTIVE_DAYS, 1
-            yield day + STICKY_DAYS, _ACTIVE_DAYS, -1
+        rule, eligible = self._rule, self._eligible(unit.turns)
+        yield from ((day, _ELIGIBLE, 1 if is_on else -1) for day, is_on in eligible)
+        if held.days:
+            held = held.copy_of(first - max(rule.w, STICKY_DAYS) - 1, _NO_END)
+            for day, amount in adopted(held, self._core, eligible, rule, first, _NO_END):
+                yield day, _ADOPTED, amount
+            for cell, length in _ACTIVE:
+                yield from ((day, cell, amount) for day, amount in active(held.days, length))
+            for day in held.days:
+                yield day, _ACTIVE_DAYS, 1
+                yield day + STICKY_DAYS, _ACTIVE_DAYS, -1
         yield from self._cohorts(unit)
 
     def _eligible(self, turns: Iterable[UsageFact]) -> list[tuple[int, bool]]:
@@ -187,7 +193,7 @@ class Projection:
         Nearly always it is of a feature used on that day already, and adds nothing.
         """
         day = self._day(fact.at)
-        bit = self._bit(fact.what)
+        bit = self._bits.get(fact.what) or self._bit(fact.what)
         name = fact.user if self._by_user else ""
         held = days.get(name)
         if held is None:
@@ -212,7 +218,7 @@ class Projection:
             steps = _more_active(held.days, place)
         if is_core:
             steps += self._more_adopted(account, name, held, place, former)
-        return self._parts(steps)
+        return self._parts(steps) if steps else []
 
     def _more_adopted(
         self, account: Account, name: str, held: DaySet, place: int, former: DaySet | None

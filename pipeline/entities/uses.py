@@ -6,7 +6,7 @@ A use is most of what is ever told of an account, so it is no object of its own.
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -15,7 +15,6 @@ from pipeline.metrics.windows import DAY_MS
 
 Cell: TypeAlias = tuple[str, str, float]
 """(user, feature, quantity)."""
-_LOW: Final = 0xFFFF_FFFF
 
 
 class DayOfUses(Struct, array_like=True, tag="uses", gc=False):
@@ -40,30 +39,18 @@ class DayOfUses(Struct, array_like=True, tag="uses", gc=False):
 
 
 class Uses(Struct, gc=False):
-    """Columns by (at, name): instants in ms, names of events, numbers of cells in order of appearance.
-
-    `prints` are the sorted lower halves of all names, made when first asked: whether a name is known
-    is asked of every event, and nearly always it is not.
-    """
+    """Columns by (at, name): instants in ms, names of events, numbers of cells in order of appearance."""
 
     cells: dict[Cell, int]
     ats: "array[int]"
     names: "array[int]"
     of: "array[int]"
-    prints: "array[int] | None" = None
 
     def __len__(self) -> int:
         return len(self.ats)
 
     def place(self, name: int) -> int | None:
         """Where the event of that name is; None: it is not here."""
-        prints = self.prints
-        if prints is None:
-            prints = self.prints = array("I", sorted(each & _LOW for each in self.names))
-        low = name & _LOW
-        at = bisect_left(prints, low)
-        if at == len(prints) or prints[at] != low:
-            return None
         try:
             return self.names.index(name)
         except ValueError:
@@ -87,15 +74,10 @@ class Uses(Struct, gc=False):
             ats.insert(place, at)
             names.insert(place, name)
             self.of.insert(place, number)
-        prints = self.prints
-        if prints is not None:
-            low = name & _LOW
-            prints.insert(bisect_left(prints, low), low)
 
     def remove(self, place: int) -> None:
         """Take out one use."""
         del self.ats[place], self.names[place], self.of[place]
-        self.prints = None
 
     def fact(self, place: int) -> UsageFact:
         """One use as what was told."""
@@ -119,11 +101,13 @@ class Uses(Struct, gc=False):
         first, after = 0, len(ats)
         if day is not None:
             first, after = bisect_left(ats, day * DAY_MS), bisect_left(ats, (day + 1) * DAY_MS)
-        cells, numbers = list(self.cells), self.of[first:after].tolist()
-        if day is not None:
-            used = sorted(set(numbers))
-            again = {number: index for index, number in enumerate(used)}
-            cells, numbers = [cells[number] for number in used], [again[number] for number in numbers]
+        cells = list(self.cells)
+        if after - first == len(ats):
+            return DayOfUses(day, cells, ats.tolist(), self.names.tolist(), self.of.tolist())
+        # The day's cells are numbered anew, in order of appearance.
+        anew: dict[int, int] = {}
+        numbers = [anew.setdefault(number, len(anew)) for number in self.of[first:after]]
+        cells = [cells[number] for number in anew]
         return DayOfUses(day, cells, ats[first:after].tolist(), self.names[first:after].tolist(), numbers)
 
     def put(self, told: DayOfUses) -> None:
@@ -136,7 +120,6 @@ class Uses(Struct, gc=False):
         ats[first:after] = array("q", told.ats)
         self.names[first:after] = array("Q", told.names)
         self.of[first:after] = array("I", [numbers[place] for place in told.of])
-        self.prints = None
 
 
 def no_uses() -> Uses:

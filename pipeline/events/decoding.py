@@ -14,7 +14,14 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from pipeline.events.envelope import Envelope, envelope_fault, event_name, refusal, tenant_word
+from pipeline.events.envelope import (
+    Envelope,
+    envelope_fault,
+    event_name,
+    known_tenant,
+    refusal,
+    tenant_word,
+)
 from pipeline.events.heartbeat import WHAT as HEARTBEAT
 from pipeline.events.heartbeat import Heartbeat, heartbeat_of
 from pipeline.events.instants import BadTimeError, instant_ms
@@ -47,6 +54,7 @@ class FactEvent(Struct, gc=False):
     is a plain Fact and says nothing more.
     """
 
+    tenant: str
     key: str
     fact: Any
     voids: int = 0
@@ -97,7 +105,10 @@ class Decoder:
             message = self._parse(raw)
             if raw.isascii() or raw.decode():
                 event = self._event(message)
-                return _ahead(event.fact.at, appended_ms) or event
+                if appended_ms is not None and event.fact.at > appended_ms + FUTURE_MS:
+                    ahead = (event.fact.at - appended_ms) // 1000
+                    return Rejected(Reason.FUTURE, f"time is {ahead} s ahead of the broker")
+                return event
         except BadTimeError as error:
             return Rejected(Reason.BAD_TIME, str(error))
         except RefusedError as error:
@@ -108,16 +119,18 @@ class Decoder:
 
     def _event(self, message: Any) -> FactEvent:
         kind, _, make = self._shapes[type(message)]
-        tenant = tenant_word(message.tenantid)
+        tenantid, source = message.tenantid, message.source
+        tenant = known_tenant(tenantid) or tenant_word(tenantid)
         if tenant is None:
             raise RefusedError(Reason.BAD_TYPE, "tenantid is not 1-64 of A-Za-z0-9_.-")
         at = instant_ms(message.time)
-        name = event_name(message.source, message.id)
-        voids = 0 if message.corrects is None else event_name(message.source, message.corrects)
+        name = event_name(source, message.id)
+        voids = 0 if message.corrects is None else event_name(source, message.corrects)
         if kind == VOIDED and not voids:
             raise RefusedError(Reason.MISSING_FIELD, "voided names no event: corrects is missing")
         fact = Fact(name, kind, at) if make is None else make(name, at, message)
-        return FactEvent(f"{tenant}|{self._entity(message)}", fact, voids, message.timebasis == "arrival")
+        key = f"{tenant}|{self._entity(message)}"
+        return FactEvent(tenant, key, fact, voids, message.timebasis == "arrival")
 
 
 def _message(name: str, data: type[Struct]) -> type[Struct]:
@@ -125,12 +138,6 @@ def _message(name: str, data: type[Struct]) -> type[Struct]:
     return msgspec.defstruct(
         name.replace(".", "_"), fields, bases=(Envelope,), tag=name, gc=False, kw_only=True
     )
-
-
-def _ahead(at: int, appended_ms: int | None) -> Rejected | None:
-    if appended_ms is None or at <= appended_ms + FUTURE_MS:
-        return None
-    return Rejected(Reason.FUTURE, f"time is {(at - appended_ms) // 1000} s ahead of the broker")
 
 
 def explain(

@@ -15,8 +15,13 @@ _CLOCK: Final = r"(?:[01]\d|2[0-3]):[0-5]\d"
 _SHAPE: Final = re.compile(
     rf"(\d{{4}}-\d\d-\d\d)[Tt]({_CLOCK}:[0-5]\d)(?:\.(\d+))?([Zz]|[+-]{_CLOCK})", re.ASCII
 )
-_CACHE_SIZE: Final = 1 << 16
-_second_ms: dict[str, int] = {}
+_CACHE_SIZE: Final = 1 << 13
+_hour_ms: dict[str, int] = {}
+_rest_ms: Final = {
+    f":{minute:02d}:{second:02d}": (minute * 60 + second) * 1000
+    for minute in range(60)
+    for second in range(60)
+}
 _fraction_ms: Final = {"Z": 0, **{f".{ms:03d}Z": ms for ms in range(1000)}}
 
 
@@ -26,11 +31,11 @@ class BadTimeError(ValueError):
 
 def instant_ms(text: str) -> int:
     """Milliseconds since the Unix epoch. Raises BadTimeError."""
-    base = _second_ms.get(text[:19])
-    if base is not None:
-        fraction = _fraction_ms.get(text[19:])
-        if fraction is not None:
-            return base + fraction
+    hour = _hour_ms.get(text[:13])
+    if hour is not None:
+        rest, fraction = _rest_ms.get(text[13:19]), _fraction_ms.get(text[19:])
+        if rest is not None and fraction is not None:
+            return hour + rest + fraction
     return _parse(text)
 
 
@@ -49,9 +54,9 @@ def _parse(text: str) -> int:
     if not MS_2000 <= seconds_ms < MS_2100:
         raise BadTimeError(f"{text[:40]!r} lies outside 2000-01-01 … 2100-01-01")
     if text[19:20] in {".", "Z"} and zone == "+00:00" and text[10] == "T":
-        if len(_second_ms) >= _CACHE_SIZE:
-            _second_ms.clear()
-        _second_ms[text[:19]] = seconds_ms
+        if len(_hour_ms) >= _CACHE_SIZE:
+            _hour_ms.clear()
+        _hour_ms[text[:13]] = seconds_ms - _rest_ms[text[13:19]]
     return seconds_ms + int((fraction or "0")[:3].ljust(3, "0"))
 
 

@@ -12,8 +12,8 @@ from pipeline.metrics.families import TICKETS
 from pipeline.metrics.levels import before, entered, instants
 from pipeline.metrics.numbers import Number, count, mean_seconds, proportion
 from pipeline.metrics.parameters import is_seconds
+from pipeline.metrics.windows import HOUR_MS
 
-HOUR_MS: Final = 3_600_000
 MATURE_MS: Final = 72 * HOUR_MS
 AGES: Final = {"0-1h": (0, 1), "1-4h": (1, 4), "4-8h": (4, 8), "8-24h": (8, 24), "24h+": (24, None)}
 """Bands of age in hours; the lower bound is inside."""

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 BUCKET_MS: Final = 10_000
+HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 LIVE_WINDOWS: Final = {"1m": 60_000, "5m": 300_000, "15m": 900_000, "30m": 1_800_000, "1h": 3_600_000}
 DAY_WINDOWS: Final = ("today", "7d", "30d", "90d", "month")

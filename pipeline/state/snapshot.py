@@ -4,9 +4,9 @@ Source: architecture.md §2, Rolling snapshot. The log is at most doubled, whate
 the state; absolute values in log order make the fuzzy snapshot exact.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from pipeline.metrics.buckets import BucketKey, Cells, LevelValue
 from pipeline.state.codec import (
@@ -22,6 +22,8 @@ from pipeline.state.partition import Partition
 _CHUNK: Final = 64
 _CHUNK_OF_PARTS: Final = 2
 """What is held in parts is large."""
+_MOST_AT_ONCE: Final = 512
+K = TypeVar("K", str, BucketKey)
 
 
 class Draft(NamedTuple):
@@ -92,41 +94,44 @@ class Snapshot:
         self._is_running = self._is_begun = True
 
     def _slice(self, partition: Partition, budget: int, written: set[str | BucketKey]) -> list[Draft]:
-        records: list[Draft] = []
-        entities = partition.entities
-        chunk = _CHUNK_OF_PARTS if entities.is_in_parts else _CHUNK
-        while budget > 0:
-            keys = list(islice(self._keys, chunk))
-            if not keys:
-                break
-            pairs = [
-                (key, value)
-                for key in keys
-                if key in entities.by_key and key not in written
-                for value in entities.values(key)
-            ]
-            for raw in encode_entities(pairs):
-                records.append(Draft(ENTITIES, raw, is_slice=True))
-                budget -= len(raw)
-        while budget > 0:
-            bucket_keys = list(islice(self._bucket_keys, _CHUNK))
-            if not bucket_keys:
-                self._is_running = False
-                break
-            values = [(key, "", partition.ledger.value(key)) for key in bucket_keys if key not in written]
-            for raw in encode_buckets([entry for entry in values if entry[2] is not None]):
-                records.append(Draft(BUCKETS, raw, is_slice=True))
-                budget -= len(raw)
-        return _joined(records)
+        entities, ledger = partition.entities, partition.ledger
+
+        def told(keys: list[str]) -> list[bytes]:
+            left = [key for key in keys if key in entities.by_key and key not in written]
+            return encode_entities([(key, value) for key in left for value in entities.values(key)])
+
+        def counted(keys: list[BucketKey]) -> list[bytes]:
+            values = [(key, "", ledger.value(key)) for key in keys if key not in written]
+            return encode_buckets([entry for entry in values if entry[2] is not None])
+
+        least = _CHUNK_OF_PARTS if entities.is_in_parts else _CHUNK
+        entity_records, budget = _fill(self._keys, least, budget, told)
+        bucket_records, budget = _fill(self._bucket_keys, _CHUNK, budget, counted)
+        self._is_running = budget <= 0
+        return [
+            *(Draft(ENTITIES, raw, is_slice=True) for raw in join(entity_records)),
+            *(Draft(BUCKETS, raw, is_slice=True) for raw in join(bucket_records)),
+        ]
 
 
-def _joined(records: list[Draft]) -> list[Draft]:
-    """Chunks of one kind as few records, each within the record limit."""
-    joined: list[Draft] = []
-    for kind in (ENTITIES, BUCKETS):
-        parts = [draft.value for draft in records if draft.kind == kind]
-        joined += [Draft(kind, raw, is_slice=True) for raw in join(parts)]
-    return joined
+def _fill(
+    keys: Iterator[K], least: int, budget: int, encode: Callable[[list[K]], list[bytes]]
+) -> tuple[list[bytes], int]:
+    """Records of the next keys until the budget is spent or, with some of it left, no key is."""
+    records: list[bytes] = []
+    count = least
+    while budget > 0:
+        chunk = list(islice(keys, count))
+        if not chunk:
+            break
+        found = encode(chunk)
+        size = sum(map(len, found))
+        records += found
+        budget -= size
+        if size:
+            # Half as many as the rest of the budget takes by the size of these: others may be larger.
+            count = max(least, min(_MOST_AT_ONCE, len(chunk) * budget // (2 * size)))
+    return records, budget
 
 
 def _take_changes(

@@ -10,15 +10,14 @@ from pipeline.entities.usage import (
     Account,
     Part,
     is_known,
-    is_plain_use,
     merge,
     new_account,
     parts,
     put,
+    take_use,
 )
 from pipeline.entities.usage_steps import Projection, changes_since
 from pipeline.events.decoding import DELETED, FactEvent
-from pipeline.events.envelope import tenant_of
 from pipeline.metrics.buckets import difference
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.windows import DAY_MS
@@ -37,14 +36,13 @@ class Usages:
         self._ledger = ledger
         self._definitions = definitions
         self._projections: dict[str, Projection] = {}
-        self._days_changed: dict[str, set[int]] = {}
+        self._days_changed: set[tuple[str, int]] = set()
         self._told_changed: set[str] = set()
         """What the state log must hear of: UTC days of uses, and accounts of which anything else changed."""
 
     def apply(self, event: FactEvent, watermark: int) -> str:
         """Take in one event: APPLIED or DUPLICATE."""
-        key = event.key
-        tenant = tenant_of(key)
+        tenant, key = event.tenant, event.key
         projection = self._projections.get(tenant)
         if projection is None:
             projection = self._projections[tenant] = Projection(self._definitions, tenant)
@@ -52,25 +50,24 @@ class Usages:
         if account is None:
             account = self.by_key[key] = new_account()
             self._told_changed.add(key)
-        elif is_known(account, event):
-            return DUPLICATE
         days = account.days
         if days is None:
             days = account.days = projection.day_sets(account.uses)
-        if not is_plain_use(account, event):
+        if not take_use(account, event):
             return self._apply_general(account, event, projection, watermark)
         fact = event.fact
         added = projection.used(account, days, fact)
-        account.uses.add(fact.name, fact.at, (fact.user, fact.what, fact.quantity))
         if added:
             self._ledger.post(tenant, (), added, "", watermark)
-        self._change(key, fact.at // DAY_MS)
+        self._days_changed.add((key, fact.at // DAY_MS))
         return APPLIED
 
     def _apply_general(
         self, account: Account, event: FactEvent, projection: Projection, watermark: int
     ) -> str:
         """Whatever is not just one more use: count before and after."""
+        if is_known(account, event):
+            return DUPLICATE
         key, since = event.key, changes_since(account, event)
         before = projection.contributions(account, account.days or {}, since)
         days = merge(account, event)
@@ -79,18 +76,10 @@ class Usages:
         after = projection.contributions(account, account.days or {}, since)
         removed, added = difference(before, after)
         cause = "deleted" if event.fact.kind == DELETED else "corrected" if event.voids else ""
-        self._ledger.post(tenant_of(key), removed, added, cause, watermark)
+        self._ledger.post(event.tenant, removed, added, cause, watermark)
         self._told_changed.add(key)
-        for day in days:
-            self._change(key, day)
+        self._days_changed.update((key, day) for day in days)
         return APPLIED
-
-    def _change(self, key: str, day: int) -> None:
-        known = self._days_changed.get(key)
-        if known is None:
-            self._days_changed[key] = {day}
-        else:
-            known.add(day)
 
     def ring(self, watermark: int) -> list[str]:  # noqa: ARG002
         """Nobody leaves."""
@@ -100,9 +89,7 @@ class Usages:
         """What a commit writes; asked once."""
         by_key = self.by_key
         changes: list[tuple[str, Any]] = [(key, by_key[key].told) for key in self._told_changed]
-        changes += [
-            (key, by_key[key].uses.cut(day)) for key, days in self._days_changed.items() for day in days
-        ]
+        changes += [(key, by_key[key].uses.cut(day)) for key, day in self._days_changed]
         self._told_changed.clear()
         self._days_changed.clear()
         return changes

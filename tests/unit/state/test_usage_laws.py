@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.entities.usage import as_of
+from pipeline.events.decoding import FactEvent
+from pipeline.events.usage import FEATURE_USED, INVITED, UsageFact
 from pipeline.metrics.definitions import declare
 from pipeline.replay.cases import event_lines
 from pipeline.sink.contact_rows import Origin
@@ -15,6 +17,7 @@ from pipeline.sink.tables import USAGE_ACCOUNTS, USAGE_DAYS
 from pipeline.sink.usage_rows import usage_rows
 from pipeline.state import snapshot
 from pipeline.state.codec import STATE_FORMAT, Header, decode_entities
+from pipeline.state.contacts import APPLIED, DUPLICATE
 from pipeline.state.kinds import USAGE
 from pipeline.state.partition import Partition
 from pipeline.state.restore import load
@@ -157,6 +160,21 @@ def test_one_more_use_writes_its_day_and_nothing_else_of_the_account():
     found.apply(records([use(7, 1)], 19))
     ((key, part),) = written(found)
     assert (key, part.day, len(part.ats)) == ("t|x", 20_519, 2)
+
+
+def named(name, day, kind=FEATURE_USED):
+    fact = UsageFact(name, kind, 1_772_323_200_000 + day * 86_400_000, "p", "board")
+    return FactEvent("t", "t|x", fact)
+
+
+@pytest.mark.parametrize("kind", [FEATURE_USED, INVITED])
+def test_names_that_are_half_alike_are_names_of_two_events(kind):
+    found = kept(declare({}))
+    told = [named(5, 1, kind), named(1 << 32 | 5, 2), named(5, 1, kind), named(1 << 32 | 5, 2)]
+    outcomes = [found.entities.apply(event, 0) for event in told]
+    assert outcomes == [APPLIED, APPLIED, DUPLICATE, DUPLICATE]
+    assert found.entities.by_key["t|x"].facts == [told[0].fact, told[1].fact]
+    assert sums(found.ledger.buckets) == counted_anew(found, declare({}))
 
 
 @pytest.fixture
