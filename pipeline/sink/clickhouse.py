@@ -85,9 +85,10 @@ STORE_ERRORS: Final = (ClickHouseError, AttributeError, TypeError, ValueError, O
 """Everything an insert may raise: the driver encodes rows without classes of its own."""
 
 
-def open_client(sink: Sink, database: str | None = None) -> Client:
+def open_client(sink: Sink, *, is_made: bool = True) -> Client:
     """Connect to what `sink.url` names: chdb://PATH[?database=NAME], clickhouse://…/NAME, clickhouses://.
 
+    While the database is not made yet (`is_made`), no other one is entered: the user may have no right to.
     Raises ClickHouseError (remedy() tells what to do).
     """
     url = urlsplit(sink.url.get_secret_value())
@@ -100,7 +101,7 @@ def open_client(sink: Sink, database: str | None = None) -> Client:
         client = clickhouse_connect.get_client(
             interface="chdb",
             path=unquote(url.netloc + url.path),
-            database=database or database_of(sink),
+            database=database_of(sink) if is_made else None,
             settings=dict(SETTINGS),
         )
     else:
@@ -109,7 +110,7 @@ def open_client(sink: Sink, database: str | None = None) -> Client:
             port=url.port or _PORTS[url.scheme],
             username=unquote(url.username or "default"),
             password=unquote(url.password or ""),
-            database=database or database_of(sink),
+            database=database_of(sink) if is_made else None,
             secure=url.scheme == "clickhouses",
             compress="lz4",
             connect_timeout=CONNECT_SECONDS,

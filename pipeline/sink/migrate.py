@@ -75,7 +75,7 @@ def keep_forever(sink: Sink) -> None:
 def _make_database(sink: Sink) -> None:
     name = database_of(sink)
     if name != "default":
-        client = open_client(sink, "default")
+        client = open_client(sink, is_made=False)
         try:
             client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", parameters={"name": name})
         finally:
