@@ -6,7 +6,10 @@ Source: events.md §3 `subscription` and §4 (last state by (effective_at, time,
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
+
+from msgspec import Struct
 
 from pipeline.entities.factset import FactSet
 from pipeline.events.subscription import (
@@ -49,58 +52,107 @@ class Standing(NamedTuple):
 
 NOTHING: Final = Standing(0, {}, 0)
 Timeline: TypeAlias = list[tuple[int, State]]
+Place: TypeAlias = tuple[int, int, str, str]
+"""(from when it holds, its time, source, id): how facts of a subscription are read."""
+Placed: TypeAlias = tuple[Place, SubscriptionFact]
+NOWHERE: Final[Place] = (-(1 << 62), 0, "", "")
 Passes: TypeAlias = Callable[[State], bool]
+
+
+class Line(Struct, gc=False):
+    """One subscription, told fact by fact in the order of `placed`: its states by the instant they hold
+    from, one per instant, ascending.
+
+    `told`: the last state, which a cancel does not change, for what the next one leaves out; `held`: what
+    holds; `ends_at`: when, by a notice, it ends; `place`: of the last fact.
+    """
+
+    steps: Timeline
+    told: State
+    held: State
+    ends_at: int | None = None
+    place: Place = NOWHERE
+
+    def take(self, placed: Placed, *, is_scheduled: bool) -> None:
+        """Go on with the next fact. A notice (`cancel_scheduled`) ends what holds at its `cancels_at`, unless
+        something stated after it stands before then; withdrawn after its end, it holds again from there.
+        """
+        self.place, fact = placed
+        holds_from = self.place[0]
+        ends_at = self.ends_at
+        has_ended = ends_at is not None and ends_at <= holds_from
+        if ends_at is not None and has_ended:
+            _hold(self.steps, ends_at, _ended(self.held))
+        kind = fact.kind
+        if kind == CANCEL_SCHEDULED:
+            if is_scheduled and not has_ended:
+                self.ends_at = max(fact.cancels_at or 0, holds_from)
+            return
+        self.ends_at = None
+        if kind == CANCEL_UNSCHEDULED:
+            if has_ended:
+                _hold(self.steps, holds_from, self.held)
+            return
+        if kind == CANCELLED:
+            self.held = _ended(self.told)
+        else:
+            self.held = self.told = _state(fact, self.told)
+        _hold(self.steps, holds_from, self.held)
+
+    def timeline(self) -> Timeline:
+        """With the end that a notice makes, if none was said since. Not to be changed."""
+        if self.ends_at is None:
+            return self.steps
+        found = self.steps.copy()
+        _hold(found, self.ends_at, _ended(self.held))
+        return found
+
+
+def lines(facts: Iterable[SubscriptionFact], recognition: str) -> dict[str, Line]:
+    """Every subscription that the facts speak of."""
+    by_subscription: dict[str, list[Placed]] = {}
+    for fact in facts:
+        if fact.kind in STEERING:
+            stated = by_subscription.get(fact.subscription)
+            if stated is None:
+                stated = by_subscription[fact.subscription] = []
+            stated.append(placed(fact, recognition))
+    is_scheduled = recognition == "scheduled"
+    found: dict[str, Line] = {}
+    for name, stated in by_subscription.items():
+        stated.sort(key=itemgetter(0))
+        line = found[name] = new_line()
+        for each in stated:
+            line.take(each, is_scheduled=is_scheduled)
+    return found
+
+
+def new_line() -> Line:
+    """A subscription of which nothing is known."""
+    return Line([], State(), State())
+
+
+def placed(fact: SubscriptionFact, recognition: str) -> Placed:
+    """The fact with what it is ordered by: from when it holds, its time, source and id."""
+    holds_from = fact.at if fact.kind == CANCELLED and recognition == "event" else fact.effective
+    return (holds_from, fact.at, fact.source, fact.event_id), fact
 
 
 def timelines(account: Account, recognition: str) -> dict[str, Timeline]:
     """Per subscription its states by the instant they hold from, one per instant, ascending."""
-    by_subscription: dict[str, list[tuple[int, SubscriptionFact]]] = {}
-    for fact in account.facts:
-        if fact.kind in STEERING:
-            holds_from = fact.at if fact.kind == CANCELLED and recognition == "event" else fact.effective
-            by_subscription.setdefault(fact.subscription, []).append((holds_from, fact))
-    return {
-        name: _timeline(sorted(facts, key=_place), is_scheduled=recognition == "scheduled")
-        for name, facts in by_subscription.items()
-    }
+    return {name: line.timeline() for name, line in lines(account.facts, recognition).items()}
 
 
-def _place(stated: tuple[int, SubscriptionFact]) -> tuple[int, int, str, str]:
-    holds_from, fact = stated
-    return holds_from, fact.at, fact.source, fact.event_id
-
-
-def _timeline(stated: list[tuple[int, SubscriptionFact]], *, is_scheduled: bool) -> Timeline:
-    """Read the facts in order. A notice (`cancel_scheduled`) ends what holds at its `cancels_at`, unless
-    something stated after it stands before then; withdrawn after its end, it holds again from there.
-    """
-    steps: dict[int, State] = {}
-    told = held = State()
-    ends_at: int | None = None
-    for holds_from, fact in stated:
-        has_ended = ends_at is not None and ends_at <= holds_from
-        if ends_at is not None and has_ended:
-            steps[ends_at] = _ended(held)
-        if fact.kind == CANCEL_SCHEDULED:
-            if is_scheduled and not has_ended:
-                ends_at = max(fact.cancels_at or 0, holds_from)
-            continue
-        if fact.kind == CANCEL_UNSCHEDULED:
-            if has_ended:
-                steps[holds_from] = held
-            ends_at = None
-            continue
-        told = told if fact.kind == CANCELLED else _state(fact, told)
-        held = _ended(told) if fact.kind == CANCELLED else told
-        steps[holds_from] = held
-        ends_at = None
-    if ends_at is not None:
-        steps[ends_at] = _ended(held)
-    return sorted(steps.items())
+def _hold(steps: Timeline, at: int, state: State) -> None:
+    """From `at` on, which is the last instant of all or later."""
+    if steps and steps[-1][0] == at:
+        steps[-1] = (at, state)
+    else:
+        steps.append((at, state))
 
 
 def _ended(state: State) -> State:
-    return state._replace(mrr_minor=0, seats=0)
+    return State(0, state.currency, 0, state.plan)
 
 
 def _state(fact: SubscriptionFact, last: State) -> State:

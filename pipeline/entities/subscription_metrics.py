@@ -15,6 +15,8 @@ Parts: TypeAlias = list[tuple[str, tuple[int, ...]]]
 _S: Final = {name: STAYING.cell(name) for name in STAYING.counters}
 _T: Final = {name: STANDING.cell(name) for name in STANDING.counters}
 _F: Final = {name: FLOW.cell(name) for name in FLOW.counters}
+_NEW, _EXPANDED, _CONTRACTED = _F["new"], _F["expanded"], _F["contracted"]
+_CHURNED, _REACTIVATED = _F["churned"], _F["reactivated"]
 
 
 def staying(before: Standing, inside: Iterable[Standing], after: Standing) -> tuple[int, ...]:
@@ -33,27 +35,25 @@ def flows(earlier: Iterable[Standing], before: Standing, after: Standing) -> Par
     Law: end = start + new + reactivation + expansion − contraction − churn.
     """
     found: Parts = []
+    told = list(earlier)
     for currency in sorted({*before.mrr, *after.mrr}):
-        start, end = before.mrr.get(currency, 0), after.mrr.get(currency, 0)
-        cells: tuple[int, ...]
-        if start:
-            cells = (_F["base"], 1, _F["start_minor"], start, *_changed(start, end))
-        elif any(currency in each.mrr for each in earlier):
-            cells = (_F["reactivated"], 1, _F["reactivation_minor"], end)
-        else:
-            cells = (_F["new"], 1, _F["new_minor"], end)
-        found.append((currency, cells))
+        start = before.mrr.get(currency, 0)
+        column = [each.mrr.get(currency, 0) for each in told]
+        counter, minor = moved(start, after.mrr.get(currency, 0), column, len(column))
+        cells = (_F["base"], 1, _F["start_minor"], start) if start else ()
+        found.append((currency, (*cells, counter, 1, counter + 1, minor) if minor else cells))
     return found
 
 
-def _changed(start: int, end: int) -> tuple[int, ...]:
-    if not end:
-        return _F["churned"], 1, _F["churn_minor"], start
-    if end > start:
-        return _F["expanded"], 1, _F["expansion_minor"], end - start
-    if end < start:
-        return _F["contracted"], 1, _F["contraction_minor"], start - end
-    return ()
+def moved(start: int, end: int, earlier: list[int], count: int) -> tuple[int, int]:
+    """What became of an MRR between a window's ends: the counter of FLOW, behind which its amount stands,
+    and the amount, 0 where nothing did. The first `count` of `earlier`: all MRR before the window.
+    """
+    if start:
+        if end > start:
+            return _EXPANDED, end - start
+        return (_CONTRACTED if end else _CHURNED), start - end
+    return (_REACTIVATED if end and any(earlier[:count]) else _NEW), end
 
 
 def standing_cells(standing: Standing) -> Parts:

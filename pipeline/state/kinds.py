@@ -9,7 +9,6 @@ from pipeline.entities.contact_metrics import contributions as call_contribution
 from pipeline.entities.factset import FactSet
 from pipeline.entities.factset import as_of as facts_as_of
 from pipeline.entities.subscription import as_of as subscription_as_of
-from pipeline.entities.subscription_steps import changes_since
 from pipeline.entities.subscription_steps import contributions as subscription_contributions
 from pipeline.entities.ticket_metrics import contributions as ticket_contributions
 from pipeline.entities.usage import Part as UsagePart
@@ -24,7 +23,7 @@ from pipeline.state import tickets, voices
 from pipeline.state.contacts import Contacts
 from pipeline.state.ledger import Ledger
 from pipeline.state.retention import Horizons
-from pipeline.state.tallied import Tallied, Tally
+from pipeline.state.subscriptions import Subscriptions
 from pipeline.state.usages import Usages
 
 
@@ -125,9 +124,7 @@ SUBSCRIPTION = Kind(
     FactSet[subscription.SubscriptionFact],
     subscription_contributions,
     subscription_as_of,
-    lambda ledger, definitions, _: Tallied(
-        Tally(subscription.STREAM, subscription_contributions, since=changes_since), ledger, definitions
-    ),
+    lambda ledger, definitions, _: Subscriptions(ledger, definitions),
 )
 USAGE = Kind(
     usage.STREAM,
