@@ -11,7 +11,6 @@ from typing import Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
-from pipeline.entities.factset import FactSet
 from pipeline.events.subscription import (
     CANCEL_SCHEDULED,
     CANCEL_UNSCHEDULED,
@@ -22,7 +21,6 @@ from pipeline.events.subscription import (
     SubscriptionFact,
 )
 
-Account: TypeAlias = FactSet[SubscriptionFact]
 _STATES: Final = frozenset((STARTED, CHANGED, REACTIVATED, CANCELLED))
 STEERING: Final = _STATES | {CANCEL_SCHEDULED, CANCEL_UNSCHEDULED}
 """Kinds of facts that decide what holds from when."""
@@ -54,8 +52,16 @@ NOTHING: Final = Standing(0, {}, 0)
 Timeline: TypeAlias = list[tuple[int, State]]
 Place: TypeAlias = tuple[int, int, str, str]
 """(from when it holds, its time, source, id): how facts of a subscription are read."""
-Placed: TypeAlias = tuple[Place, SubscriptionFact]
 NOWHERE: Final[Place] = (-(1 << 62), 0, "", "")
+
+
+class Placed(NamedTuple):
+    """A fact with where it is read."""
+
+    place: Place
+    fact: SubscriptionFact
+
+
 Passes: TypeAlias = Callable[[State], bool]
 
 
@@ -135,12 +141,12 @@ def new_line() -> Line:
 def placed(fact: SubscriptionFact, recognition: str) -> Placed:
     """The fact with what it is ordered by: from when it holds, its time, source and id."""
     holds_from = fact.at if fact.kind == CANCELLED and recognition == "event" else fact.effective
-    return (holds_from, fact.at, fact.source, fact.event_id), fact
+    return Placed((holds_from, fact.at, fact.source, fact.event_id), fact)
 
 
-def timelines(account: Account, recognition: str) -> dict[str, Timeline]:
+def timelines(facts: Iterable[SubscriptionFact], recognition: str) -> dict[str, Timeline]:
     """Per subscription its states by the instant they hold from, one per instant, ascending."""
-    return {name: line.timeline() for name, line in lines(account.facts, recognition).items()}
+    return {name: line.timeline() for name, line in lines(facts, recognition).items()}
 
 
 def _hold(steps: Timeline, at: int, state: State) -> None:
@@ -197,9 +203,3 @@ def standing_before(found: list[Standing], instant: int) -> Standing:
     """What holds before any change dated `instant`."""
     count = count_before(found, instant)
     return found[count - 1] if count else NOTHING
-
-
-def as_of(account: Account, at: int) -> Account:
-    """The account as what takes effect at or before `at` tells it (metrics.md §1)."""
-    facts = [fact for fact in account.facts if min(fact.effective, fact.at) <= at]
-    return FactSet(facts, account.voids, account.deleted_at, account.touched_at)

@@ -13,7 +13,8 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
-from pipeline.entities.subscription import Account, Line, State, lines
+from pipeline.entities.subscription import Line, State, lines
+from pipeline.entities.subscription_account import Account
 from pipeline.entities.subscription_metrics import moved
 from pipeline.metrics.buckets import Contribution
 from pipeline.metrics.definitions import Definitions
@@ -73,7 +74,7 @@ NO_COURSE: Final = Course([], [], [], [], {})
 def contributions(account: Account, definitions: Definitions, tenant: str) -> list[Contribution]:
     """What the account adds to STANDING, STAYING and FLOW, dated at local midnights."""
     projection = Projection(definitions, tenant)
-    course, _ = projection.course(lines(account.facts, definitions.recognition).values())
+    course, _ = projection.course(lines(account.told.facts, definitions.recognition).values())
     return projection.changes(NO_COURSE, course, 0)
 
 

@@ -10,7 +10,6 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from pipeline.entities.subscription import (
-    Account,
     Standing,
     State,
     Timeline,
@@ -19,6 +18,7 @@ from pipeline.entities.subscription import (
     standings,
     timelines,
 )
+from pipeline.entities.subscription_account import Account
 from pipeline.entities.subscription_metrics import compare, standing_cells
 from pipeline.events.envelope import tenant_of
 from pipeline.events.subscription import OUT_OF_SCOPE, PAID, SERVICES_INVOICED, SubscriptionFact
@@ -62,7 +62,7 @@ class _Asked:
             _Seen(tenant_of(key), account, lines, standings(lines.values(), self._passes))
             for key, account in entities.items()
             if question.dims.get("tenant", tenant_of(key)) == tenant_of(key)
-            for lines in [timelines(account, recognition)]
+            for lines in [timelines(account.told.facts, recognition)]
         ]
 
     def _passes(self, state: State) -> bool:
@@ -223,7 +223,7 @@ def _clv_realised(entities: Entities, question: Question, how: Definition, decla
         ever = {currency for each in seen.found if each.at < close for currency in each.mrr}
         for currency in ever:
             add(found.setdefault(currency, {}), (0, 1), 1)
-        for fact in seen.account.facts:
+        for fact in seen.account.amounts.facts():
             is_counted = fact.kind == PAID and fact.effective < close and fact.currency in ever
             if is_counted and asked.passes(fact, seen.lines):
                 add(found[fact.currency or ""], (1, fact.minor or 0), 1)
@@ -241,7 +241,7 @@ def _custom_revenue_share(
     for seen, window in asked.windows():
         for currency, minor in standing_before(seen.found, window.end).mrr.items():
             add(found.setdefault(currency, {}), (0, minor), 1)
-        for fact in seen.account.facts:
+        for fact in seen.account.amounts.facts():
             is_inside = fact.kind == SERVICES_INVOICED and window.start <= fact.effective < window.end
             if is_inside and asked.passes(fact, seen.lines):
                 minor = fact.minor or 0

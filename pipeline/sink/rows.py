@@ -30,7 +30,6 @@ from pipeline.sink.tables import (
     RAW_EVENTS,
     REJECTED,
     REVISIONS,
-    SUBSCRIPTIONS,
     SURVEYS,
     TICKETS,
     Row,
@@ -185,9 +184,7 @@ _OF_ENTITY: Final[dict[str, Callable[[str, Any, Origin], Rows]]] = {
     "survey": lambda key, survey, origin: [(SURVEYS, survey_row(key, survey, origin))],
     "account": lambda key, account, origin: [(ACCOUNTS, account_row(key, account, origin))],
     "agent": lambda key, agent, origin: [(AGENTS, agent_row(key, agent, origin))],
-    "subscription": lambda key, account, origin: [
-        (SUBSCRIPTIONS, row) for row in subscription_rows(key, account, origin)
-    ],
+    "subscription": subscription_rows,
     "usage": usage_rows,
 }
 """The rows of one entity, by stream."""

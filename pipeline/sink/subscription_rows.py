@@ -1,40 +1,47 @@
-"""Accounts' subscriptions as rows: what holds from when, by each recognition of a cancel; money.
+"""Accounts' subscriptions as rows: what holds from when, by each recognition of a cancel, and money.
 
-Source: clickhouse.md §2-§3. One row per account and recognition: a corrected history is replaced whole.
+Source: clickhouse.md §2-§3, docs/decisions/0017-subscriptions-in-parts.md. One row of `subscriptions` per
+account and recognition: a corrected history is replaced whole; one of `subscription_amounts` per stretch.
 Lists of instants are integers, ms UTC; 0 = still there.
 """
 
+from collections.abc import Iterator
+from itertools import groupby
 from typing import Final
 
-from pipeline.entities.order import in_order
-from pipeline.entities.subscription import Account, Timeline, timelines
-from pipeline.events.subscription import PAID, PAYMENT_FAILED, SCOPES, SERVICES_INVOICED
+from pipeline.entities.amounts import STRETCH_MS, AmountsPart
+from pipeline.entities.subscription import Timeline, timelines
+from pipeline.entities.subscription_account import Part, Told
+from pipeline.events.subscription import PAID, PAYMENT_FAILED, SCOPES, SERVICES_INVOICED, SubscriptionFact
 from pipeline.metrics.definitions import RECOGNITIONS
 from pipeline.sink.contact_rows import Origin
-from pipeline.sink.tables import Row
+from pipeline.sink.tables import SUBSCRIPTION_AMOUNTS, SUBSCRIPTIONS, Row, Table
 
 _STEP_COLUMNS: Final = 7
 
 
-def subscription_rows(key: str, account: Account, origin: Origin) -> list[Row]:
-    """The rows of one account in `subscriptions`."""
+def subscription_rows(key: str, part: Part, origin: Origin) -> list[tuple[Table, Row]]:
+    """The rows of one value of the state log."""
+    if isinstance(part, Told):
+        return [(SUBSCRIPTIONS, row) for row in _account_rows(key, part, origin)]
+    return [(SUBSCRIPTION_AMOUNTS, row) for row in _amount_rows(key, part, origin)]
+
+
+def _account_rows(key: str, told: Told, origin: Origin) -> Iterator[Row]:
+    """`deleted` where the account was erased."""
     tenant, _, name = key.partition("|")
-    money = _money(account)
-    return [
-        (
+    for recognition in RECOGNITIONS:
+        yield (
             tenant,
             name,
             origin.epoch,
             origin.partition,
             recognition,
-            *_steps(timelines(account, recognition)),
-            *money,
-            account.touched_at,
-            int(not account.facts),
+            *_steps(timelines(told.facts, recognition)),
+            told.touched_at,
+            int(bool(told.deleted_at)),
             origin.offset,
         )
-        for recognition in RECOGNITIONS
-    ]
 
 
 def _steps(lines: dict[str, Timeline]) -> list[list[object]]:
@@ -48,8 +55,18 @@ def _steps(lines: dict[str, Timeline]) -> list[list[object]]:
     return columns
 
 
-def _money(account: Account) -> list[list[object]]:
-    facts = in_order(account.facts)
+def _amount_rows(key: str, part: AmountsPart, origin: Origin) -> Iterator[Row]:
+    """`deleted` where no amount is left in a stretch."""
+    tenant, _, name = key.partition("|")
+    place = (tenant, name, origin.epoch, origin.partition)
+    if part.stretch is not None and not part.names:
+        yield (*place, part.stretch, *_money([]), 0, 1, origin.offset)
+    for stretch, found in groupby(part.facts(), key=lambda fact: fact.at // STRETCH_MS):
+        facts = list(found)
+        yield (*place, stretch, *_money(facts), facts[-1].at, 0, origin.offset)
+
+
+def _money(facts: list[SubscriptionFact]) -> list[list[object]]:
     paid = [fact for fact in facts if fact.kind == PAID]
     invoiced = [fact for fact in facts if fact.kind == SERVICES_INVOICED]
     return [

@@ -125,7 +125,13 @@ SUBSCRIPTIONS: Final = _table(
     "subscriptions",
     "tenant account recognition epoch",
     "tenant account epoch src_partition recognition step_subscriptions step_from_ms step_until_ms"
-    " step_mrr_minor step_currencies step_seats step_plans paid_ms paid_minor paid_currencies invoiced_ms"
+    " step_mrr_minor step_currencies step_seats step_plans last_event_at deleted _ver",
+    "last_event_at",
+)
+SUBSCRIPTION_AMOUNTS: Final = _table(
+    "subscription_amounts",
+    "tenant account stretch epoch",
+    "tenant account epoch src_partition stretch paid_ms paid_minor paid_currencies invoiced_ms"
     " invoiced_minor invoiced_currencies invoiced_scopes failed_ms last_event_at deleted _ver",
     "last_event_at",
 )
@@ -167,6 +173,7 @@ ENTITY_TABLES: Final = (
     ACCOUNTS,
     AGENTS,
     SUBSCRIPTIONS,
+    SUBSCRIPTION_AMOUNTS,
     USAGE_ACCOUNTS,
     USAGE_DAYS,
 )
@@ -178,6 +185,7 @@ OF_ENTITIES: Final = (
     (ACCOUNTS.name, "account", "account"),
     (AGENTS.name, "agent", "agent_id"),
     (SUBSCRIPTIONS.name, "subscription", "account"),
+    (SUBSCRIPTION_AMOUNTS.name, "subscription", "account"),
     (USAGE_ACCOUNTS.name, "usage", "account"),
     (USAGE_DAYS.name, "usage", "account"),
 )

@@ -13,7 +13,7 @@ import msgspec
 from pipeline.entities.contact import Chain
 from pipeline.metrics.buckets import LEVEL, BucketKey, Cells, LevelValue
 
-STATE_FORMAT: Final = 3
+STATE_FORMAT: Final = 4
 MAX_RECORD_BYTES: Final = 512 * 1024
 ENTITIES: Final = "entities"
 BUCKETS: Final = "buckets"

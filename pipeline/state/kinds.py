@@ -6,9 +6,9 @@ from typing import Any, NamedTuple, Protocol
 from pipeline.entities.contact import Chain
 from pipeline.entities.contact import as_of as chain_as_of
 from pipeline.entities.contact_metrics import contributions as call_contributions
-from pipeline.entities.factset import FactSet
 from pipeline.entities.factset import as_of as facts_as_of
-from pipeline.entities.subscription import as_of as subscription_as_of
+from pipeline.entities.subscription_account import Part as SubscriptionPart
+from pipeline.entities.subscription_account import as_of as subscription_as_of
 from pipeline.entities.subscription_steps import contributions as subscription_contributions
 from pipeline.entities.ticket_metrics import contributions as ticket_contributions
 from pipeline.entities.usage import Part as UsagePart
@@ -121,7 +121,7 @@ AGENT = Kind(
 SUBSCRIPTION = Kind(
     subscription.STREAM,
     subscription.decode,
-    FactSet[subscription.SubscriptionFact],
+    SubscriptionPart,
     subscription_contributions,
     subscription_as_of,
     lambda ledger, definitions, _: Subscriptions(ledger, definitions),

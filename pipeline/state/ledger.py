@@ -18,7 +18,6 @@ from pipeline.metrics.buckets import (
     Contribution,
     Level,
     LevelValue,
-    add,
     merge,
 )
 from pipeline.metrics.definitions import Definitions
@@ -125,7 +124,12 @@ class Ledger:
         return self._live_deltas if is_kept else self._day_deltas
 
     def _post_lasting(self, series: _Series, cells: tuple[int, ...], sign: int, cause: str) -> None:
-        add(self._day_deltas.setdefault(series, defaultdict(int)), cells, sign)
+        delta = self._day_deltas.get(series)
+        if delta is None:
+            delta = self._day_deltas[series] = defaultdict(int)
+        pairs = iter(cells)
+        for cell, amount in zip(pairs, pairs, strict=True):
+            delta[cell] += sign * amount
         if cause:
             self._causes[series] = cause
 

@@ -1,19 +1,30 @@
 """Subscriptions of accounts in memory: what an event changes is counted from its instant on.
 
 The same contract as `tallied.py`. Of the accounts spoken of lately their courses are kept, so that most
-events go on with one instead of reading an account's history again.
+events go on with one instead of reading an account's history again. The state log holds an account in
+parts: its amounts by stretches of time, and all the rest.
 """
 
 from typing import Any, Final, NamedTuple
 
-from pipeline.entities.factset import is_known, merge
-from pipeline.entities.subscription import STEERING, Account, Line, lines, new_line, placed
+from pipeline.entities.subscription import STEERING, Line, lines, new_line, placed
+from pipeline.entities.subscription_account import (
+    Account,
+    Changed,
+    Part,
+    add,
+    is_known,
+    is_plain,
+    merge,
+    new_account,
+    parts,
+    put,
+)
 from pipeline.entities.subscription_steps import Course, Projection
 from pipeline.events.decoding import DELETED, FactEvent
 from pipeline.events.envelope import tenant_of
 from pipeline.events.subscription import SubscriptionFact
 from pipeline.metrics.definitions import Definitions
-from pipeline.state.changes import load_whole, take_changed
 from pipeline.state.contacts import APPLIED, DUPLICATE
 from pipeline.state.ledger import Ledger
 
@@ -30,7 +41,7 @@ class _Read(NamedTuple):
 class Subscriptions:
     """Part of the `Entities` protocol of kinds.py. Accounts never leave."""
 
-    is_in_parts = False
+    is_in_parts = True
 
     def __init__(self, ledger: Ledger, definitions: Definitions) -> None:
         self.by_key: dict[str, Account] = {}
@@ -38,62 +49,81 @@ class Subscriptions:
         self._ledger = ledger
         self._definitions = definitions
         self._projections: dict[str, Projection] = {}
-        self._changed: set[str] = set()
         self._read: dict[str, _Read] = {}
+        self._told_changed: set[str] = set()
+        self._stretches_changed: dict[str, set[int]] = {}
+        """What the state log must hear of: stretches of amounts, and accounts of which anything else changed."""
 
     def apply(self, event: FactEvent, watermark: int) -> str:
         """Take in one event: APPLIED or DUPLICATE."""
         key, fact = event.key, event.fact
         account = self.by_key.get(key)
         if account is None:
-            account = self.by_key[key] = Account([], [])
-        elif is_known(account, event):
-            return DUPLICATE
-        self._changed.add(key)
-        is_plain = _is_plain(account, event)
-        if is_plain and fact.kind not in STEERING:
-            merge(account, event)
+            account = self.by_key[key] = new_account()
+            self._told_changed.add(key)
+        if is_plain(account, event):
+            if fact.kind in STEERING:
+                self._steer(key, account, fact, watermark)
+            self._note(key, add(account, fact))
             return APPLIED
-        tenant = tenant_of(key)
-        projection = self._projections.get(tenant)
-        if projection is None:
-            projection = self._projections[tenant] = Projection(self._definitions, tenant)
-        read = self._read.pop(key, None) or self._read_anew(account, projection)
-        merge(account, event)
-        if is_plain:
-            told, since = self._go_on(account, read.lines, fact)
-            course, shared = projection.course(told.values(), read.course, since)
-        else:
-            told = lines(account.facts, self._definitions.recognition)
-            course, _ = projection.course(told.values())
-            shared = course.shared(read.course)
-        if len(self._read) >= COURSES_KEPT:
-            self._read.clear()
-        self._read[key] = _Read(told, course)
-        added = projection.changes(read.course, course, shared)
-        if added:
-            cause = "deleted" if fact.kind == DELETED else "corrected" if event.voids else ""
-            self._ledger.post(tenant, (), added, cause, watermark)
+        if is_known(account, event):
+            return DUPLICATE
+        self._correct(key, account, event, watermark)
         return APPLIED
 
-    def _read_anew(self, account: Account, projection: Projection) -> _Read:
-        told = lines(account.facts, self._definitions.recognition)
-        return _Read(told, projection.course(told.values())[0])
-
-    def _go_on(
-        self, account: Account, told: dict[str, Line], fact: SubscriptionFact
-    ) -> tuple[dict[str, Line], int]:
-        """The subscriptions with one more fact, and from when on it says something else than before."""
+    def _steer(self, key: str, account: Account, fact: SubscriptionFact, watermark: int) -> None:
+        """One more fact, not yet among the account's, says from its instant on something else than before."""
         recognition = self._definitions.recognition
-        place, _ = stated = placed(fact, recognition)
+        tenant = tenant_of(key)
+        projection = self._projection(tenant)
+        told, course = self._reading(key, account, projection)
+        stated = placed(fact, recognition)
         line = told.get(fact.subscription)
         if line is None:
             line = told[fact.subscription] = new_line()
-        if place > line.place:
+        if stated.place > line.place:
             line.take(stated, is_scheduled=recognition == "scheduled")
         else:
-            told = lines(account.facts, recognition)
-        return told, place[0]
+            told = lines([*account.told.facts, fact], recognition)
+        latter, shared = projection.course(told.values(), course, stated.place[0])
+        self._keep(key, _Read(told, latter))
+        self._ledger.post(tenant, (), projection.changes(course, latter, shared), "", watermark)
+
+    def _correct(self, key: str, account: Account, event: FactEvent, watermark: int) -> None:
+        """Whatever is not just one more fact: read the account before and after."""
+        tenant = tenant_of(key)
+        projection = self._projection(tenant)
+        course = self._reading(key, account, projection).course
+        self._note(key, merge(account, event))
+        latter = self._read_anew(account, projection)
+        self._keep(key, latter)
+        added = projection.changes(course, latter.course, course.shared(latter.course))
+        cause = "deleted" if event.fact.kind == DELETED else "corrected" if event.voids else ""
+        self._ledger.post(tenant, (), added, cause, watermark)
+
+    def _projection(self, tenant: str) -> Projection:
+        found = self._projections.get(tenant)
+        if found is None:
+            found = self._projections[tenant] = Projection(self._definitions, tenant)
+        return found
+
+    def _reading(self, key: str, account: Account, projection: Projection) -> _Read:
+        return self._read.get(key) or self._read_anew(account, projection)
+
+    def _read_anew(self, account: Account, projection: Projection) -> _Read:
+        told = lines(account.told.facts, self._definitions.recognition)
+        return _Read(told, projection.course(told.values())[0])
+
+    def _keep(self, key: str, read: _Read) -> None:
+        if len(self._read) >= COURSES_KEPT and key not in self._read:
+            self._read.clear()
+        self._read[key] = read
+
+    def _note(self, key: str, changed: Changed) -> None:
+        if changed.told:
+            self._told_changed.add(key)
+        if changed.stretches:
+            self._stretches_changed.setdefault(key, set()).update(changed.stretches)
 
     def ring(self, watermark: int) -> list[str]:  # noqa: ARG002
         """Nobody leaves."""
@@ -101,25 +131,29 @@ class Subscriptions:
 
     def take_changes(self) -> list[tuple[str, Any]]:
         """What a commit writes; asked once."""
-        return take_changed(self.by_key, self._changed, [])
+        by_key = self.by_key
+        changes: list[tuple[str, Any]] = [(key, by_key[key].told) for key in self._told_changed]
+        changes += [
+            (key, by_key[key].amounts.cut(stretch))
+            for key, stretches in self._stretches_changed.items()
+            for stretch in stretches
+        ]
+        self._told_changed.clear()
+        self._stretches_changed.clear()
+        return changes
 
     def values(self, key: str) -> list[Any]:
-        """The account as the state log holds it."""
-        return [self.by_key[key]]
+        """The account in parts that tell it whole."""
+        return list(parts(self.by_key[key]))
 
-    def load(self, key: str, account: Account | None) -> None:
+    def load(self, key: str, part: Part | None) -> None:
         """Take in a value of the state log."""
-        load_whole(self.by_key, key, account)
+        if part is not None:
+            account = self.by_key.get(key)
+            if account is None:
+                account = self.by_key[key] = new_account()
+            put(account, part)
 
     def restore(self, watermark: int) -> None:  # noqa: ARG002
         """Nothing follows from the accounts but courses, which are made when first asked for."""
         self._ledger.changed.clear()
-
-
-def _is_plain(account: Account, event: FactEvent) -> bool:
-    """Whether the event states something under a name not heard of before, and nothing more."""
-    fact = event.fact
-    if event.voids or account.deleted_at or not isinstance(fact, SubscriptionFact):
-        return False
-    name = fact.name
-    return name not in account.voids and all(known.name != name for known in account.facts)

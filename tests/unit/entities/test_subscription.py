@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from pipeline.entities.factset import FactSet, merge
 from pipeline.entities.subscription import Standing, State, standings, timelines
+from pipeline.entities.subscription_account import merge, new_account
 from pipeline.entities.subscription_metrics import compare
 from pipeline.entities.subscription_steps import contributions
 from pipeline.events.subscription import decode
@@ -37,7 +37,7 @@ def said(what, day, mrr=None, name=None, source="/b", **data):
 
 
 def account(*events):
-    entity = FactSet([], [])
+    entity = new_account()
     for event in events:
         merge(entity, event)
     return entity
@@ -45,7 +45,7 @@ def account(*events):
 
 def steps(*events, recognition="effective"):
     """(day of March, MRR) of the one subscription."""
-    (line,) = timelines(account(*events), recognition).values()
+    (line,) = timelines(account(*events).told.facts, recognition).values()
     return [(1 + (at - MARCH) / DAY, state.mrr_minor) for at, state in line]
 
 
@@ -75,7 +75,7 @@ def test_absent_seats_and_plan_are_as_before_even_across_a_cancel():
         said("cancelled", 3),
         said("reactivated", 4, 90),
     )
-    (line,) = timelines(entity, "effective").values()
+    (line,) = timelines(entity.told.facts, "effective").values()
     assert [state for _, state in line] == [
         State(100, "EUR", 5, "team"),
         State(120, "EUR", 5, "team"),
@@ -85,9 +85,8 @@ def test_absent_seats_and_plan_are_as_before_even_across_a_cancel():
 
 
 def test_a_state_of_no_seats_overrides_those_before():
-    (line,) = timelines(
-        account(said("started", 1, 100, seats=5), said("changed", 2, 100, seats=0)), "effective"
-    ).values()
+    entity = account(said("started", 1, 100, seats=5), said("changed", 2, 100, seats=0))
+    (line,) = timelines(entity.told.facts, "effective").values()
     assert [state.seats for _, state in line] == [5, 0]
 
 
@@ -128,7 +127,7 @@ def test_a_notice_is_no_cancel_where_cancels_count_when_effective():
 
 
 def whole(*events):
-    return standings(timelines(account(*events), "effective").values(), lambda _: True)
+    return standings(timelines(account(*events).told.facts, "effective").values(), lambda _: True)
 
 
 def test_an_account_is_the_sum_of_its_subscriptions_by_currency():
