@@ -52,7 +52,7 @@ class Subscriptions:
         self._read: dict[str, _Read] = {}
         self._told_changed: set[str] = set()
         self._stretches_changed: dict[str, set[int]] = {}
-        """What the state log must hear of: stretches of amounts, and accounts of which anything else changed."""
+        """What the state log must hear of: stretches of amounts, and accounts with any other change."""
 
     def apply(self, event: FactEvent, watermark: int) -> str:
         """Take in one event: APPLIED or DUPLICATE."""
