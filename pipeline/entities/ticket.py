@@ -5,9 +5,7 @@ and §2 (contradiction). Knows no calendar and no bucket; what a reading counts 
 `ticket_metrics.py`.
 """
 
-from typing import Final, NamedTuple
-
-from msgspec import Struct
+from typing import Final, NamedTuple, final
 
 from pipeline.entities.factset import FactSet
 from pipeline.events.ticket import (
@@ -55,27 +53,53 @@ class Solve(NamedTuple):
     reopened_at: int | None = None
 
 
-class Reading(Struct, gc=False):
+@final
+class Reading:
     """One reading of one ticket. Instants in ms UTC, None where there is none.
 
     `group` is the group now, `first_group` the one at creation. `waiting_since` is the start that no
     human has answered yet, `starts` all of them. `public_replies` are public messages of human agents.
+    `asked_at`: since when a public question waits for the next reply.
     """
 
-    created_at: int
-    channel: str = ""
-    author: int = _CUSTOMER
-    group: str = ""
-    first_group: str = ""
-    custom_work: bool = False
-    merged_at: int | None = None
-    waiting_since: int | None = None
-    public_replies: int = 0
-    starts: list[int] = []
-    first: list[Response] = []
-    next: list[Response] = []
-    solves: list[Solve] = []
-    contradiction: str = ""
+    __slots__ = (
+        "_replies_due",
+        "_was_answered",
+        "asked_at",
+        "author",
+        "channel",
+        "contradiction",
+        "created_at",
+        "custom_work",
+        "first",
+        "first_group",
+        "group",
+        "merged_at",
+        "next",
+        "public_replies",
+        "solves",
+        "starts",
+        "waiting_since",
+    )
+
+    def __init__(self, created_at: int, channel: str = "", author: int = _CUSTOMER) -> None:
+        self.created_at = created_at
+        self.channel = channel
+        self.author = author
+        self.contradiction = ""
+        self.group = ""
+        self.first_group = ""
+        self.custom_work = False
+        self.merged_at: int | None = None
+        self.waiting_since: int | None = created_at
+        self.asked_at: int | None = None
+        self.public_replies = 0
+        self.starts: tuple[int, ...] = (created_at,)
+        self.first: tuple[Response, ...] = ()
+        self.next: tuple[Response, ...] = ()
+        self.solves: tuple[Solve, ...] = ()
+        self._replies_due = 2 if author == _AGENT else 1
+        self._was_answered = False
 
     @property
     def is_solved(self) -> bool:
@@ -85,28 +109,86 @@ class Reading(Struct, gc=False):
     @property
     def is_open(self) -> bool:
         """Whether it is in the backlog."""
-        return not self.is_solved and self.merged_at is None
+        return self.merged_at is None and not self.is_solved
+
+    def take(self, fact: TicketFact) -> None:
+        """Read one fact more, no earlier in the order of `moment` than those before it."""
+        kind, at = fact.kind, fact.at
+        if fact.group is not None:
+            self.group = fact.group
+            if at == self.created_at:
+                self.first_group = fact.group
+        if fact.custom_work is not None:
+            self.custom_work = fact.custom_work
+        if kind == MESSAGE_ADDED:
+            self._message(fact)
+        elif _is_solving(fact):
+            if not self.is_solved:
+                self.solves += (Solve(at, self.group),)
+        elif kind == REOPENED or (kind == STATUS_CHANGED and self.is_solved):
+            if self.is_solved:
+                self.solves = (*self.solves[:-1], self.solves[-1]._replace(reopened_at=at))
+            self._start(at)
+        elif kind == BOT_HANDED_OFF:
+            self._start(at)
+        elif kind == MERGED and self.merged_at is None:
+            self.merged_at = at
+
+    def _start(self, at: int) -> None:
+        """A start replaces the one that still waits; the next reply answers it."""
+        self.waiting_since = at
+        self.starts += (at,)
+        self._replies_due = 1
+
+    def _message(self, fact: TicketFact) -> None:
+        if is_reply(fact):
+            self._reply(fact.at)
+        elif (
+            fact.visibility < _INTERNAL
+            and fact.author in (0, _CUSTOMER)
+            and self._was_answered
+            and self.asked_at is None
+        ):
+            self.asked_at = fact.at
+
+    def _reply(self, at: int) -> None:
+        self.public_replies += 1
+        if self.asked_at is not None:
+            self.next += (Response(at, self.asked_at, self.group),)
+        self._was_answered, self.asked_at = True, None
+        self._replies_due -= 1
+        if self.waiting_since is not None and self._replies_due <= 0:
+            self.first += (Response(at, self.waiting_since, self.group),)
+            self.waiting_since = None
+
+    def forget_past(self) -> None:
+        """Keep of an open ticket only what decides what its next fact means."""
+        self.starts = self.first = self.next = self.solves = ()
 
 
 def read(ticket: Ticket) -> Reading | None:
     """What the ticket's facts say, or None without a `created`."""
     facts = ticket.facts
-    created = next((fact for fact in facts if fact.kind == CREATED), None)
-    if created is None:
-        return None
-    if facts[0].at < created.at:
-        return Reading(created.at, contradiction=CONTRADICTION)
     births = [fact for fact in facts if fact.kind == CREATED]
-    walk = _Walk(
-        Reading(
-            created.at,
-            next((fact.channel for fact in births if fact.channel is not None), ""),
-            next((fact.author for fact in births if fact.author), _CUSTOMER),
-        )
-    )
+    if not births:
+        return None
+    created_at = births[0].at
+    if facts[0].at < created_at:
+        reading = Reading(created_at)
+        reading.contradiction, reading.waiting_since = CONTRADICTION, None
+        reading.forget_past()
+        return reading
+    reading = born(births)
     for fact in sorted(facts, key=moment):
-        walk.take(fact)
-    return walk.reading
+        reading.take(fact)
+    return reading
+
+
+def born(births: list[TicketFact]) -> Reading:
+    """A ticket as its creation tells it, told more than once perhaps: the first to state something holds."""
+    channel = next((fact.channel for fact in births if fact.channel is not None), "")
+    author = next((fact.author for fact in births if fact.author), _CUSTOMER)
+    return Reading(births[0].at, channel, author)
 
 
 def moment(fact: TicketFact) -> tuple[int, int, int]:
@@ -121,69 +203,3 @@ def is_reply(fact: TicketFact) -> bool:
 
 def _is_solving(fact: TicketFact) -> bool:
     return fact.kind == SOLVED or (fact.kind == STATUS_CHANGED and fact.status in _SOLVED_STATUSES)
-
-
-class _Walk:
-    """Goes through the facts of a sound ticket in order."""
-
-    def __init__(self, reading: Reading) -> None:
-        self.reading = reading
-        reading.waiting_since = reading.created_at
-        reading.starts.append(reading.created_at)
-        self._replies_due = 2 if reading.author == _AGENT else 1
-        self._was_answered = False
-        self._asked_at: int | None = None
-
-    def take(self, fact: TicketFact) -> None:
-        """One fact, no earlier than those before it."""
-        kind, reading = fact.kind, self.reading
-        if fact.group is not None:
-            reading.group = fact.group
-            if fact.at == reading.created_at:
-                reading.first_group = fact.group
-        if fact.custom_work is not None:
-            reading.custom_work = fact.custom_work
-        if kind == MESSAGE_ADDED:
-            self._message(fact)
-        elif _is_solving(fact):
-            if not reading.is_solved:
-                reading.solves.append(Solve(fact.at, reading.group))
-        elif kind == REOPENED or (kind == STATUS_CHANGED and reading.is_solved):
-            self._reopen(fact.at)
-        elif kind == BOT_HANDED_OFF:
-            self._start(fact.at)
-        elif kind == MERGED and reading.merged_at is None:
-            reading.merged_at = fact.at
-
-    def _start(self, at: int) -> None:
-        """A start replaces the one that still waits; the next reply answers it."""
-        self.reading.waiting_since = at
-        self.reading.starts.append(at)
-        self._replies_due = 1
-
-    def _reopen(self, at: int) -> None:
-        if self.reading.is_solved:
-            self.reading.solves[-1] = self.reading.solves[-1]._replace(reopened_at=at)
-        self._start(at)
-
-    def _message(self, fact: TicketFact) -> None:
-        if is_reply(fact):
-            self._reply(fact.at)
-        elif (
-            fact.visibility < _INTERNAL
-            and fact.author in (0, _CUSTOMER)
-            and self._was_answered
-            and self._asked_at is None
-        ):
-            self._asked_at = fact.at
-
-    def _reply(self, at: int) -> None:
-        reading = self.reading
-        reading.public_replies += 1
-        if self._asked_at is not None:
-            reading.next.append(Response(at, self._asked_at, reading.group))
-        self._was_answered, self._asked_at = True, None
-        self._replies_due -= 1
-        if reading.waiting_since is not None and self._replies_due <= 0:
-            reading.first.append(Response(at, reading.waiting_since, reading.group))
-            reading.waiting_since = None

@@ -4,7 +4,8 @@ Source: metrics.md §3. A contradictory ticket contributes to no metric but `qua
 one has left backlog and resolutions, its response times stay.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from pipeline.entities.ticket import Reading, Ticket, read
 from pipeline.metrics.buckets import Contribution
@@ -13,6 +14,8 @@ from pipeline.metrics.families import BACKLOG, TICKETS, TICKETS_QUARANTINE, UNAN
 
 REOPEN_WITHIN_MS: Final = 72 * 3_600_000
 _T: Final = {name: TICKETS.cell(name) for name in TICKETS.counters}
+_CREATED: Final = _T["created"]
+OpenMs: TypeAlias = Callable[[int, int], int]
 
 
 def contributions(ticket: Ticket, definitions: Definitions, tenant: str) -> list[Contribution]:
@@ -22,34 +25,31 @@ def contributions(ticket: Ticket, definitions: Definitions, tenant: str) -> list
         return []
     if reading.contradiction:
         return [(TICKETS_QUARANTINE.name, (reading.contradiction,), ticket.facts[0].at, (0, 1))]
-    return [
-        *_births(reading),
-        *_responses(reading, definitions, tenant),
-        *_solves(reading),
-        *_levels(reading),
-    ]
+    return counted(reading, definitions.calendar(tenant).open_ms)
 
 
-def _births(reading: Reading) -> list[Contribution]:
-    cells = (_T["created"], 1, _T["custom_work"], 1) if reading.custom_work else (_T["created"], 1)
-    return [(TICKETS.name, (reading.first_group, reading.channel), reading.created_at, cells)]
+def counted(reading: Reading, open_ms: OpenMs) -> list[Contribution]:
+    """What a sound ticket adds. `open_ms`: its tenant's business time between two instants."""
+    return [birth(reading), *outcomes(reading, open_ms), *levels(reading)]
 
 
-def _responses(reading: Reading, definitions: Definitions, tenant: str) -> list[Contribution]:
-    open_ms = definitions.calendar(tenant).open_ms
+def birth(reading: Reading) -> Contribution:
+    """Its creation."""
+    cells = (_CREATED, 1, _T["custom_work"], 1) if reading.custom_work else (_CREATED, 1)
+    return TICKETS.name, (reading.first_group, reading.channel), reading.created_at, cells
+
+
+def outcomes(reading: Reading, open_ms: OpenMs) -> list[Contribution]:
+    """Its responses and solves."""
     parts: list[Contribution] = []
     for at, since, group in reading.first:
-        cells = (_T["first"], 1, _T["first_ms"], at - since, _T["first_open_ms"], open_ms(since, at))
+        cells: tuple[int, ...] = (_T["first"], 1, _T["first_ms"], at - since)
+        cells += (_T["first_open_ms"], open_ms(since, at))
         parts.append((TICKETS.name, (group, reading.channel), at, cells))
     for at, since, group in reading.next:
         parts.append((TICKETS.name, (group, reading.channel), at, (_T["next"], 1, _T["next_ms"], at - since)))
-    return parts
-
-
-def _solves(reading: Reading) -> list[Contribution]:
-    parts: list[Contribution] = []
     for solve in reading.solves:
-        cells: tuple[int, ...] = (_T["solved"], 1)
+        cells = (_T["solved"], 1)
         if solve.reopened_at is not None and solve.reopened_at - solve.at <= REOPEN_WITHIN_MS:
             cells += (_T["reopened"], 1)
         parts.append((TICKETS.name, (solve.group, reading.channel), solve.at, cells))
@@ -62,7 +62,8 @@ def _solves(reading: Reading) -> list[Contribution]:
     return parts
 
 
-def _levels(reading: Reading) -> list[Contribution]:
+def levels(reading: Reading) -> list[Contribution]:
+    """Where it is while it is open."""
     if not reading.is_open:
         return []
     dims = (reading.group, reading.channel)

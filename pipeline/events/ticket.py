@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from pipeline.events.decoding import DELETED, VOIDED, Decoder, Fact, Shape, codes
-from pipeline.events.envelope import Text, word
+from pipeline.events.envelope import Text, known_word, word
 
 STREAM: Final = "ticket"
 
@@ -90,7 +90,7 @@ _status = codes(STATUSES)
 
 
 def _word(text: str | None) -> str | None:
-    return None if text is None else word(text)
+    return None if text is None else known_word(text) or word(text)
 
 
 def _created(name: int, at: int, message: Any) -> TicketFact:

@@ -102,25 +102,28 @@ class Level:
     scheduled ones the latest 1,000 (architecture.md §3).
     """
 
-    __slots__ = ("instants", "scheduled")
+    __slots__ = ("_counts", "instants", "scheduled")
 
     def __init__(self) -> None:
+        self._counts: dict[int, int] = {}
         self.instants: list[int] = []
         self.scheduled: list[int] = []
 
     def add(self, at: int, cells: tuple[int, ...], sign: int) -> None:
         """Put one thing in (+1) or take it out (-1). Raises ValueError if it is not there."""
         _move(self.instants, at, sign)
+        floor = at - at % 10_000
+        count = self._counts.get(floor, 0) + sign
+        if count:
+            self._counts[floor] = count
+        else:
+            del self._counts[floor]
         if len(cells) > 2:
             _move(self.scheduled, at, sign)
 
     def value(self) -> "LevelValue":
         """What goes into the state log."""
-        counts: dict[int, int] = {}
-        for at in self.instants:
-            floor = at - at % 10_000
-            counts[floor] = counts.get(floor, 0) + 1
-        return LevelValue(counts, self.instants[:16], self.scheduled[-1000:])
+        return LevelValue(self._counts.copy(), self.instants[:16], self.scheduled[-1000:])
 
 
 def _move(instants: list[int], at: int, sign: int) -> None:

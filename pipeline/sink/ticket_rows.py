@@ -49,7 +49,7 @@ def _lists(ticket: Ticket, reading: Reading) -> tuple[list[int] | list[str], ...
         [group for _, group in grouped],
         [at for at, _ in custom],
         [flag for _, flag in custom],
-        reading.starts,
+        list(reading.starts),
         [fact.at for fact in facts if is_reply(fact)],
         [response.at for response in reading.first],
         [response.since for response in reading.first],

@@ -92,7 +92,7 @@ TICKET = Kind(
     tickets.ENTITY,
     ticket_contributions,
     facts_as_of,
-    tickets.make,
+    tickets.Tickets,
 )
 SURVEY = Kind(
     survey.STREAM,

@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 from pipeline.entities.factset import FactSet, is_known, merge
-from pipeline.events.decoding import DELETED
+from pipeline.events.decoding import DELETED, FactEvent
 from pipeline.events.envelope import tenant_of
 from pipeline.metrics.buckets import LEVEL, Contribution, difference
 from pipeline.metrics.definitions import Definitions
@@ -52,39 +52,44 @@ class Tallied:
         families = (family for family in FAMILIES.values() if family.stream == tally.stream)
         self._has_levels = any(LEVEL in family.grains for family in families)
 
-    def apply(self, event: Any, watermark: int) -> str:
+    def apply(self, event: FactEvent, watermark: int) -> str:
         """Take in one event: APPLIED, DUPLICATE or LATE. Alarms up to `watermark` have rung."""
         key, at = event.key, event.fact.at
         entity = self.by_key.get(key)
         if entity is None:
             is_late = at <= watermark - self._tally.late_ms
             if is_late and event.fact.kind != DELETED:
-                self._ledger.post_late(tenant_of(key), self._tally.stream, at, 0)
+                self._ledger.post_late(event.tenant, self._tally.stream, at, 0)
                 return LATE
             entity = self.by_key[key] = FactSet([], [])
             if is_late:
                 # A tombstone all the same, or the sink would not erase; what was counted stays. It dates
                 # from the watermark, or it would leave at once and let what is sent again count.
                 entity.touched_at = watermark
-                self._ledger.post_late(tenant_of(key), self._tally.stream, at, 1)
+                self._ledger.post_late(event.tenant, self._tally.stream, at, 1)
         elif is_known(entity, event):
             return DUPLICATE
         self.changed.add(key)
+        tenant = event.tenant
         since = self._tally.since(entity, event) if self._tally.since else None
-        before = self._count(key, entity, since)
+        before = self._count(tenant, entity, since)
         merge(entity, event)
-        after = self._count(key, entity, since)
-        removed, added = difference(before, after)
-        cause = "deleted" if event.fact.kind == DELETED else "corrected" if event.voids else ""
-        tenant = tenant_of(key)
-        if self._ledger.post(tenant, removed, added, cause, watermark):
-            self._ledger.post_late(tenant, self._tally.stream, at, 1)
+        after = self._count(tenant, entity, since)
+        self._post(event, *difference(before, after), watermark)
         self._set_alarm(key, entity)
         return APPLIED
 
-    def _count(self, key: str, entity: FactSet[Any], since: int | None = None) -> list[Contribution]:
+    def _post(
+        self, event: FactEvent, removed: list[Contribution], added: list[Contribution], watermark: int
+    ) -> None:
+        tenant, fact = event.tenant, event.fact
+        cause = "deleted" if fact.kind == DELETED else "corrected" if event.voids else ""
+        if self._ledger.post(tenant, removed, added, cause, watermark):
+            self._ledger.post_late(tenant, self._tally.stream, fact.at, 1)
+
+    def _count(self, tenant: str, entity: FactSet[Any], since: int | None = None) -> list[Contribution]:
         more = () if since is None else (since,)
-        return self._tally.contributions(entity, self._definitions, tenant_of(key), *more)
+        return self._tally.contributions(entity, self._definitions, tenant, *more)
 
     def _set_alarm(self, key: str, entity: FactSet[Any]) -> None:
         due = self._tally.due_at(entity) if self._tally.due_at else None
@@ -107,8 +112,8 @@ class Tallied:
 
     def _leave(self, key: str, entity: FactSet[Any], watermark: int) -> None:
         """What is counted stays counted, what is a level goes."""
-        parts = self._count(key, entity)
-        self._ledger.post_levels(tenant_of(key), parts, -1, watermark)
+        tenant = tenant_of(key)
+        self._ledger.post_levels(tenant, self._count(tenant, entity), -1, watermark)
         del self.by_key[key]
         if key in self.changed:
             self.parted.append((key, entity))
@@ -130,6 +135,7 @@ class Tallied:
         """After loading entities from the state log: levels and alarms follow from them."""
         for key, entity in self.by_key.items():
             if self._has_levels:
-                self._ledger.post_levels(tenant_of(key), self._count(key, entity), 1, watermark)
+                tenant = tenant_of(key)
+                self._ledger.post_levels(tenant, self._count(tenant, entity), 1, watermark)
             self._set_alarm(key, entity)
         self._ledger.changed.clear()

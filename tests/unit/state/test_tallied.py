@@ -1,8 +1,6 @@
 """Entities of one fact set in memory: what is late, and that an erasure never is."""
 
-from typing import Any, NamedTuple
-
-from pipeline.entities.factset import DELETED, Fact
+from pipeline.events.decoding import DELETED, Fact, FactEvent
 from pipeline.metrics.families import LATE
 from pipeline.state.ledger import Ledger
 from pipeline.state.retention import Horizons
@@ -12,20 +10,14 @@ from tests.builders import UNDECLARED, ms
 LATE_MS, STAYS_MS = 20_000, 100_000
 
 
-class Told(NamedTuple):
-    key: str
-    fact: Fact
-    voids: int = 0
-
-
 def kept():
     ledger = Ledger(UNDECLARED, Horizons())
     tally = Tally("ticket", lambda *_: [], lambda entity: entity.touched_at + STAYS_MS, LATE_MS)
     return Tallied(tally, ledger, UNDECLARED), ledger
 
 
-def told(kind: int, at: float, name: int = 1) -> Any:
-    return Told("t|1", Fact(name, kind, ms(at)))
+def told(kind: int, at: float, name: int = 1) -> FactEvent:
+    return FactEvent("t", "t|1", Fact(name, kind, ms(at)))
 
 
 def test_event_of_an_unknown_entity_behind_the_horizon_is_late():
