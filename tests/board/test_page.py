@@ -146,10 +146,13 @@ async def test_a_screen_reader_finds_landmarks_tables_and_one_quiet_summary(stag
     stage.show()
     await page.open(width=390, height=844)
     await page.until_said(line("sales", "answered"), "2")
-    roles = (
-        "[...document.querySelectorAll('.queues, .queues tr, .queues td')].every(e => e.getAttribute('role'))"
+    # On a phone tables are laid out as cards, and a browser then forgets what they are.
+    parts = "'table:not(#freshness), table:not(#freshness) :is(tbody, tr, td, th)'"
+    assert await page.asked(f"document.querySelectorAll({parts}).length") > 30
+    unsaid = (
+        f"[...document.querySelectorAll({parts})].filter(e => !e.getAttribute('role')).map(e => e.outerHTML)"
     )
-    assert await page.asked(roles)
+    assert await page.asked(unsaid) == []
     assert (
         await page.asked("['header', 'nav', 'main', 'footer'].map(e => document.querySelectorAll(e).length)")
         == [1] * 4

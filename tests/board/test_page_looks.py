@@ -85,6 +85,11 @@ async def test_the_wall_fits_the_screen(page, width, scheme):
     assert (
         await page.asked("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
     )
+    if width == 1920:
+        assert await page.asked("document.documentElement.scrollHeight") == 1080
+    # Every row is full: the last tile ends where the wall does.
+    right = "Math.round(document.querySelector('{}').getBoundingClientRect().right)"
+    assert await page.asked(right.format(".wall-tile:last-child")) == await page.asked(right.format(".wall"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

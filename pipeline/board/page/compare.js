@@ -7,16 +7,17 @@ import { ABSENT, basis, clock, percent } from "./words.js";
 const TITLES = { asa: ["Average speed of answer", clock], service_level: ["Service level", percent], churn: ["Churn", percent] };
 
 function makeLine({ name, definition }) {
-  const line = { value: element("td", { class: "number" }), basis: element("td", { class: "basis" }), sentence: element("td", { class: "sentence" }) };
+  const cell = (kind) => element("td", { role: "cell", class: kind });
+  const line = { value: cell("number"), basis: cell("basis"), sentence: cell("sentence") };
   line.button = element("button", { type: "button", class: "link" }, definition.replaceAll("_", " "));
   line.button.addEventListener("click", () => choice.choose({ [name]: definition }));
-  line.node = element("tr", { "data-definition": definition }, element("th", { scope: "row" }, line.button), line.value, line.basis, line.sentence);
+  line.node = element("tr", { role: "row", "data-definition": definition }, element("th", { scope: "row", role: "rowheader" }, line.button), line.value, line.basis, line.sentence);
   return line;
 }
 
 function makeGroup({ name }) {
-  const body = element("tbody");
-  const node = element("table", { class: "definitions", "data-switch": name }, element("caption", {}, TITLES[name][0]), body);
+  const body = element("tbody", { role: "rowgroup" });
+  const node = element("table", { role: "table", class: "definitions", "data-switch": name }, element("caption", {}, TITLES[name][0]), body);
   return { node, lines: new Children(body, makeLine) };
 }
 

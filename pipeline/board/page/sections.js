@@ -26,7 +26,7 @@ function shares(rows, name, order) {
 }
 
 const AGES = ["0-1h", "1-4h", "4-8h", "8-24h", "24h+"];
-const STAGES = ["onboarding", "adoption", "retention", "expansion", "renewal", "at_risk", "churned"];
+const STAGES = ["onboarding", "adoption", "retention", "expansion", "renewal", "at_risk", "advocacy", "churned"];
 const placeIn = (known) => (name) => (known.indexOf(name) + 1 || known.length + 1);
 const sumOf = (rows) => rows.reduce((sum, row) => sum + row.value, 0);
 
