@@ -3,12 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+COMPILE := PULSE_CORE=interpreted $(BIN)/python -m pipeline.local.compile
+CORE_TESTS := tests/unit/events tests/unit/metrics tests/unit/entities tests/unit/state tests/unit/test_core.py \
+  tests/contract/test_decoder.py tests/contract/test_fact_decoders.py tests/test_cases.py
 SEED ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types format chaos bench parts kafka-jars dashboards lock clean
+.PHONY: help setup demo test compiled test-compiled check lint types format chaos bench parts kafka-jars dashboards lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv with the locked dependencies and the command .venv/bin/pulse
 
@@ -24,10 +27,17 @@ demo: setup ## a local Kafka, simulated traffic, the board and ClickHouse in one
 	$(BIN)/pulse demo
 
 test: setup parts kafka-jars ## everything, against a real broker, ClickHouse, Prometheus tools and a browser (COV=1: coverage)
-	$(BIN)/python -m pytest $(if $(COV),--cov --cov-report=term)
+	PULSE_CORE=interpreted $(BIN)/python -m pytest $(if $(COV),--cov --cov-report=term)
+	@if $(COMPILE) --can; then $(MAKE) --no-print-directory test-compiled; fi
+
+compiled: setup ## compile the hot part of the core: less CPU, the same numbers (needs a C compiler and Python's headers)
+	@$(COMPILE)
+
+test-compiled: compiled ## the tests of the pure core on the compiled one
+	PULSE_CORE=compiled $(BIN)/python -m pytest $(CORE_TESTS)
 
 check: lint types ## the fast check, under a minute: format, lint, types, unit and contract tests
-	$(BIN)/python -m pytest -q tests/unit tests/contract tests/test_imports.py
+	PULSE_CORE=interpreted $(BIN)/python -m pytest -q tests/unit tests/contract tests/test_imports.py
 
 lint: setup ## style and format, nothing is changed
 	$(BIN)/ruff format --check .
@@ -64,5 +74,5 @@ lock: setup ## pin every dependency anew, with hashes (needs pip-tools on the PA
 	$(PIN) -c requirements.lock -o requirements.image.lock pyproject.toml
 
 clean: ## remove caches and the demo's data (.pulse); .venv stays
-	rm -rf .pulse .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov build dist
+	rm -rf .pulse .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov build dist pipeline/_compiled
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

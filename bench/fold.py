@@ -25,7 +25,7 @@ from typing import NamedTuple
 import msgspec
 from rig import report, say, spread
 
-from pipeline.events.call import decode
+from pipeline.events.call_decode import decode
 from pipeline.metrics.definitions import declare
 from pipeline.sources.centre import QUEUES
 from pipeline.sources.simulate import CallCentre, encode, simulate

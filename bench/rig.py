@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from pipeline.core import CORE
 from pipeline.local.kafka import LocalKafka
 from pipeline.settings import Kafka, Settings
 
@@ -46,5 +47,6 @@ def report(bench: str, **fields: Any) -> None:
         "cpus": os.cpu_count(),
         "machine": platform.machine(),
         "load": round(os.getloadavg()[0], 2),
+        "core": CORE.kind,
     }
     print(json.dumps({"bench": bench, "machine": machine, **fields}), flush=True)

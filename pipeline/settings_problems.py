@@ -7,9 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from pipeline.core import VARIABLE
+
 EXIT_CODE = 2
-# Read by other parts than the settings: the file's name, and what the tests are told.
-NOT_SETTINGS = ("PULSE_CONFIG", "PULSE_TEST_")
+# Read by other parts than the settings: the file's name, how the core runs, and what the tests are told.
+NOT_SETTINGS = ("PULSE_CONFIG", VARIABLE, "PULSE_TEST_")
 
 
 @dataclass(frozen=True, slots=True)

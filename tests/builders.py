@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from pipeline.events.call import CallEvent, decode
+from pipeline.events.call import CallEvent
+from pipeline.events.call_decode import decode
 from pipeline.events.instants import instant_text
 from pipeline.metrics.buckets import DAY as DAY_GRAIN
 from pipeline.metrics.buckets import LIVE

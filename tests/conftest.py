@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, settings
 
+from pipeline.core import CORE, VARIABLE
 from pipeline.settings import Kafka
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ settings.register_profile("ci", settings.get_profile("pulse"), derandomize=True,
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "pulse"))
 
 
+def pytest_report_header() -> str:
+    return str(CORE)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the chaos tests for minutes, not seconds")
     parser.addoption("--seed", type=int, default=1, help="seed of the chaos tests' plan")
@@ -34,9 +39,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer's own PULSE_ variables must not change what a test means."""
+    """A developer's own PULSE_ variables must not change what a test means; PULSE_CORE changes no number."""
     for name in list(os.environ):
-        if name.startswith("PULSE_") and not name.startswith("PULSE_TEST_"):
+        if name.startswith("PULSE_") and not name.startswith(("PULSE_TEST_", VARIABLE)):
             monkeypatch.delenv(name)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pipeline.events.call import TYPES
+from pipeline.events.call_decode import TYPES
 from pipeline.sources.simulate import CallCentre, Chaos, simulate
 from tests.builders import T0, event
 

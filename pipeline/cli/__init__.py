@@ -7,6 +7,7 @@ import typer
 
 from pipeline.cli import asking, demo, feeding, reconciling, running, tending
 from pipeline.cli.terms import EXIT_CODES, out
+from pipeline.core import CORE
 
 app = typer.Typer(
     name="pulse",
@@ -32,7 +33,7 @@ app.add_typer(tending.dlq, name="dlq", rich_help_panel="Tend")
 
 def _show_version(asked: bool) -> None:
     if asked:
-        out.print(version("pulse-pipeline"), highlight=False)
+        out.print(f"{version('pulse-pipeline')}, {CORE}", highlight=False)
         raise typer.Exit
 
 

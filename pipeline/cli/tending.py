@@ -21,6 +21,7 @@ from pipeline.cli.terms import (
     settings_of,
     stop,
 )
+from pipeline.core import CORE
 from pipeline.kafka.clients import Clients
 from pipeline.kafka.dead_letters import Letter, read_letters
 from pipeline.kafka.topics import TopicError, check, create_missing, declared_topics
@@ -103,7 +104,7 @@ def check_config(config: Config = None, *, as_json: AsJson = False) -> None:
     """
     settings = settings_of(config, quiet=True)
     definitions = definitions_of(settings.definitions)
-    document = {"settings": settings.public(), "definitions": definitions.fingerprint}
+    document = {"settings": settings.public(), "definitions": definitions.fingerprint, "core": CORE.kind}
     if as_json:
         out.print_json(json.dumps(document))
         return
@@ -120,6 +121,7 @@ def check_config(config: Config = None, *, as_json: AsJson = False) -> None:
         f"{len(definitions.bounds_ms)} bounds",
         highlight=False,
     )
+    out.print(str(CORE), markup=False, highlight=False)
 
 
 def _letters(config: Path | None, limit: int) -> list[Letter]:

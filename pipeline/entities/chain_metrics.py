@@ -67,7 +67,7 @@ def around(
     readings = _read(chain, leg, stay)
     return (
         chain_contributions(
-            (former, read_leg(former)) if reading[0] is leg else reading for reading in readings
+            [(former, read_leg(former)) if reading[0] is leg else reading for reading in readings]
         ),
         chain_contributions(readings),
     )

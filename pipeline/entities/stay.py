@@ -3,9 +3,7 @@
 Source: events.md §2 (contradictions) and §3 `call` (a leg leaves the queue once).
 """
 
-from typing import Final
-
-from msgspec import Struct
+from typing import Final, final
 
 from pipeline.entities.contact import Leg
 from pipeline.events.call import (
@@ -29,7 +27,8 @@ NOT_HUMAN: Final = 2
 _STILL_ON: Final = (0, ANSWERED, BOT_ANSWERED)
 
 
-class Stay(Struct, gc=False):
+@final
+class Stay:
     """One reading of one leg. Instants in ms UTC, None where there is none.
 
     `began_at` is the leg's beginning: the earlier of `queued`'s time and `enqueued_at`, else
@@ -38,19 +37,51 @@ class Stay(Struct, gc=False):
     `was_in_queue` is False for unqueued legs and for a scheduled one given up before its turn.
     """
 
-    queue: str
-    channel: str
-    is_counted: bool
-    began_at: int | None
-    enqueued_at: int | None
-    outcome: int
-    left_at: int | None
-    was_in_queue: bool
-    is_open: bool
-    queued: CallFact | None
-    answered: CallFact | None
-    ended: CallFact | None
-    contradiction: str = ""
+    __slots__ = (
+        "answered",
+        "began_at",
+        "channel",
+        "contradiction",
+        "ended",
+        "enqueued_at",
+        "is_counted",
+        "is_open",
+        "left_at",
+        "outcome",
+        "queue",
+        "queued",
+        "was_in_queue",
+    )
+
+    def __init__(  # noqa: PLR0913 - made in one place, in this order
+        self,
+        queue: str,
+        channel: str,
+        is_counted: bool,  # noqa: FBT001
+        began_at: int | None,
+        enqueued_at: int | None,
+        outcome: int,
+        left_at: int | None,
+        was_in_queue: bool,  # noqa: FBT001
+        is_open: bool,  # noqa: FBT001
+        queued: CallFact | None,
+        answered: CallFact | None,
+        ended: CallFact | None,
+        contradiction: str = "",
+    ) -> None:
+        self.queue = queue
+        self.channel = channel
+        self.is_counted = is_counted
+        self.began_at = began_at
+        self.enqueued_at = enqueued_at
+        self.outcome = outcome
+        self.left_at = left_at
+        self.was_in_queue = was_in_queue
+        self.is_open = is_open
+        self.queued = queued
+        self.answered = answered
+        self.ended = ended
+        self.contradiction = contradiction
 
     @property
     def wait_ms(self) -> int:

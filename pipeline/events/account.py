@@ -8,7 +8,8 @@ from typing import Any, Final
 from msgspec import Struct
 
 from pipeline.events.decoding import DELETED, VOIDED, Decoder, Fact, Shape, account_of, codes
-from pipeline.events.envelope import Text, word
+from pipeline.events.envelope import Text
+from pipeline.events.names import word
 
 STREAM: Final = "account"
 CREATED: Final = 1

@@ -8,7 +8,8 @@ from typing import Any, Final
 from msgspec import Struct
 
 from pipeline.events.decoding import DELETED, PASSING, VOIDED, Decoder, Fact, Shape
-from pipeline.events.envelope import Text, word
+from pipeline.events.envelope import Text
+from pipeline.events.names import word
 
 STREAM: Final = "agent"
 JOINED: Final = 1

@@ -14,17 +14,11 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from pipeline.events.envelope import (
-    Envelope,
-    envelope_fault,
-    event_name,
-    known_tenant,
-    refusal,
-    tenant_word,
-)
+from pipeline.events.envelope import Envelope, envelope_fault, refusal
 from pipeline.events.heartbeat import WHAT as HEARTBEAT
 from pipeline.events.heartbeat import Heartbeat, heartbeat_of
 from pipeline.events.instants import BadTimeError, instant_ms
+from pipeline.events.names import event_name, known_tenant, tenant_word
 from pipeline.events.rejects import FUTURE_MS, MAX_EVENT_BYTES, Ignored, Reason, Rejected
 
 PASSING: Final = 97

@@ -20,8 +20,9 @@ from pipeline.events.decoding import (
     codes,
     integer,
 )
-from pipeline.events.envelope import Text, word
+from pipeline.events.envelope import Text
 from pipeline.events.instants import instant_ms
+from pipeline.events.names import word
 from pipeline.events.rejects import Reason
 
 STREAM: Final = "subscription"

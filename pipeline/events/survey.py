@@ -18,7 +18,8 @@ from pipeline.events.decoding import (
     codes,
     number,
 )
-from pipeline.events.envelope import Text, word
+from pipeline.events.envelope import Text
+from pipeline.events.names import word
 from pipeline.events.rejects import Reason
 
 STREAM: Final = "survey"

@@ -8,7 +8,8 @@ from typing import Any, Final
 from msgspec import Struct
 
 from pipeline.events.decoding import DELETED, VOIDED, Decoder, Fact, Shape, codes
-from pipeline.events.envelope import Text, known_word, word
+from pipeline.events.envelope import Text
+from pipeline.events.names import known_word, word
 
 STREAM: Final = "ticket"
 

@@ -19,7 +19,8 @@ from pipeline.events.decoding import (
     account_of,
     number,
 )
-from pipeline.events.envelope import Text, word
+from pipeline.events.envelope import Text
+from pipeline.events.names import word
 
 STREAM: Final = "usage"
 

@@ -59,9 +59,9 @@ def bin_of(bounds_ms: tuple[int, ...], wait_ms: int) -> int:
 
 def add(cells: Cells, amounts: tuple[int, ...], sign: int) -> None:
     """Add `sign` times (cell, amount, …) in place."""
-    pairs = iter(amounts)
-    for cell, amount in zip(pairs, pairs, strict=True):
-        cells[cell] = cells.get(cell, 0) + sign * amount
+    for place in range(0, len(amounts), 2):
+        cell = amounts[place]
+        cells[cell] = cells.get(cell, 0) + sign * amounts[place + 1]
 
 
 def merge(cells: Cells, other: Cells) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from pipeline.core import CORE
 from pipeline.events.rejects import Reason
 from pipeline.runtime.poison import Poison
 from pipeline.state.partition import Applied
@@ -58,6 +59,8 @@ class Plumbing:
             "Records of the log that are kept only because the sink has not read them.",
             ("topic", "partition"),
         )
+        self.core = t.gauge("core_info", "1; `kind`: compiled or interpreted.", ("kind",))
+        self.core.labels(CORE.kind).set(1)
         for outcome in ("committed", "failed"):
             self.commits.labels(outcome)
         for stream in streams:

@@ -7,10 +7,9 @@ from heapq import heappop, heappush
 from typing import Final
 
 from pipeline.entities.chain_metrics import around
-from pipeline.entities.contact import (
+from pipeline.entities.contact import Chain, Leg
+from pipeline.entities.contact_merge import (
     KNOWN,
-    Chain,
-    Leg,
     begin,
     is_known,
     merge,
@@ -19,7 +18,7 @@ from pipeline.entities.contact import (
     put,
 )
 from pipeline.entities.contact_metrics import contributions, leg_contributions, stay_contributions
-from pipeline.entities.course import NOTHING, is_spoken, step, with_chain
+from pipeline.entities.course import is_spoken, step, with_chain
 from pipeline.entities.stay import Stay, read_leg
 from pipeline.events.call import (
     DELETED,
@@ -110,7 +109,9 @@ class Contacts:
             if whole is not None:
                 before, after = before + whole[0], after + whole[1]
             self._post(event.tenant, before, after, "", watermark, fact.at)
-        elif change is not NOTHING or is_spoken(chain, fact):
+            return
+        removed, added = change
+        if removed or added or is_spoken(chain, fact):
             removed, added = with_chain(chain, leg, fact, change)
             if self._ledger.post(event.tenant, removed, added, "", watermark):
                 self._ledger.post_late(event.tenant, STREAM, fact.at, 1)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from pipeline.entities.contact import Chain
-from pipeline.entities.contact import as_of as chain_as_of
+from pipeline.entities.contact_merge import as_of as chain_as_of
 from pipeline.entities.contact_metrics import contributions as call_contributions
 from pipeline.entities.factset import as_of as facts_as_of
 from pipeline.entities.subscription_account import Part as SubscriptionPart
@@ -14,7 +14,7 @@ from pipeline.entities.ticket_metrics import contributions as ticket_contributio
 from pipeline.entities.usage import Part as UsagePart
 from pipeline.entities.usage import as_of as usage_as_of
 from pipeline.entities.usage_steps import contributions as usage_contributions
-from pipeline.events import account, agent, call, subscription, survey, ticket, usage
+from pipeline.events import account, agent, call_decode, subscription, survey, ticket, usage
 from pipeline.events.heartbeat import Heartbeat
 from pipeline.events.rejects import Ignored, Rejected
 from pipeline.metrics.buckets import Contribution
@@ -80,7 +80,7 @@ class Kind(NamedTuple):
 
 CALL = Kind(
     "call",
-    call.decode,
+    call_decode.decode,
     Chain,
     lambda chain, definitions, _: call_contributions(chain, definitions.bounds_ms),
     chain_as_of,

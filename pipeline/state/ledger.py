@@ -4,7 +4,6 @@ Differences are gathered per 10-second bucket and settled into the live and the 
 somebody looks, once per commit: most events meet in few buckets, and sums do not care.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
@@ -18,6 +17,7 @@ from pipeline.metrics.buckets import (
     Contribution,
     Level,
     LevelValue,
+    add,
     merge,
 )
 from pipeline.metrics.definitions import Definitions
@@ -29,7 +29,7 @@ CLOSED_AFTER_MS: Final = 60_000
 CAUSES: Final = ("", "late", "corrected", "deleted", "rebuilt")
 LevelKey: TypeAlias = tuple[str, str, tuple[str, ...]]
 _Series: TypeAlias = tuple[str, str, tuple[str, ...], int]
-_Deltas: TypeAlias = dict[_Series, defaultdict[int, int]]
+_Deltas: TypeAlias = dict[_Series, Cells]
 _LEVELS: Final = frozenset(f.name for f in FAMILIES.values() if LEVEL in f.grains)
 _LASTING: Final = frozenset(f.name for f in FAMILIES.values() if f.grains == (DAY,))
 """Kept by the day alone and for good: each day is part of today's prefix sum (architecture.md §2)."""
@@ -105,10 +105,10 @@ class Ledger:
                 series = (family, tenant, dims, start)
                 delta = deltas.get(series)
                 if delta is None:
-                    delta = deltas[series] = defaultdict(int)
-                pairs = iter(cells)
-                for cell, amount in zip(pairs, pairs, strict=True):
-                    delta[cell] += sign * amount
+                    delta = deltas[series] = {}
+                for place in range(0, len(cells), 2):
+                    cell = cells[place]
+                    delta[cell] = delta.get(cell, 0) + sign * cells[place + 1]
                 if cause:
                     self._causes[series] = cause
                 elif at <= edge and start <= watermark - BUCKET_MS - CLOSED_AFTER_MS:
@@ -126,10 +126,8 @@ class Ledger:
     def _post_lasting(self, series: _Series, cells: tuple[int, ...], sign: int, cause: str) -> None:
         delta = self._day_deltas.get(series)
         if delta is None:
-            delta = self._day_deltas[series] = defaultdict(int)
-        pairs = iter(cells)
-        for cell, amount in zip(pairs, pairs, strict=True):
-            delta[cell] += sign * amount
+            delta = self._day_deltas[series] = {}
+        add(delta, cells, sign)
         if cause:
             self._causes[series] = cause
 

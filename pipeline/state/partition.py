@@ -56,7 +56,7 @@ class Applied(NamedTuple):
     latest_append: int
 
 
-class GapError(RuntimeError):
+class GapError(Exception):
     """A batch starts above the next offset: events would be skipped for good."""
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from pipeline.events.call import TYPES, CallEvent, decode
+from pipeline.events.call import CallEvent
+from pipeline.events.call_decode import TYPES, decode
 from pipeline.events.rejects import Ignored, Rejected
 from tests.builders import event, raw
 from tests.strategies import odd_events, plain_events

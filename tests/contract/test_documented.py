@@ -11,7 +11,6 @@ from pipeline.board.exports import LEVELS, WINDOWED
 from pipeline.board.server import Board
 from pipeline.cli import app
 from pipeline.cli.terms import EXIT_CODES, Exit
-from pipeline.entities import stay
 from pipeline.events.rejects import Reason
 from pipeline.metrics.catalogue import METRICS
 from pipeline.runtime.plumbing import Plumbing
@@ -71,7 +70,7 @@ def test_every_business_series_is_shown(name):
 
 
 @pytest.mark.parametrize(
-    "reason", sorted(set(re.findall(r'return "(\w+)"', Path(stay.__file__).read_text())))
+    "reason", sorted(set(re.findall(r'return "(\w+)"', (ROOT / "pipeline/entities/stay.py").read_text())))
 )
 def test_every_contradiction_is_named(reason):
     assert f"`{reason}`" in METRICS_PAGE

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.entities.contact import merge, new_chain
+from pipeline.entities.contact_merge import merge, new_chain
 from pipeline.entities.contact_metrics import contributions
 from tests.builders import call, ms
 

@@ -5,7 +5,13 @@ from copy import deepcopy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.entities.contact import Chain, Leg, is_known, leg_of, merge, new_chain
+from pipeline.entities.contact import Chain, Leg
+from pipeline.entities.contact_merge import (
+    is_known,
+    leg_of,
+    merge,
+    new_chain,
+)
 from pipeline.entities.contact_metrics import contributions
 from tests.builders import UNDECLARED, call, decoded, ms
 from tests.strategies import call_events, histories

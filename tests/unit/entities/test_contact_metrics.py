@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 
-from pipeline.entities.contact import merge, new_chain
+from pipeline.entities.contact_merge import merge, new_chain
 from pipeline.entities.contact_metrics import contributions, leg_contributions
 from pipeline.metrics.families import COHORT, LEAVE
 from tests.builders import call, decoded, ms

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from pipeline.entities.contact import Leg, merge, new_chain
+from pipeline.entities.contact import Leg
+from pipeline.entities.contact_merge import merge, new_chain
 from pipeline.entities.stay import BOT_ANSWERED, read_leg
 from pipeline.events.call import ABANDONED, ANSWERED, CALLBACK_REQUESTED, FLOWED_OUT, TRANSFERRED
 from tests.builders import call, ms

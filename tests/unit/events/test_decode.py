@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 
 from pipeline.events import call as stream
-from pipeline.events.call import CallEvent, CallFact, decode
+from pipeline.events.call import CallEvent, CallFact
+from pipeline.events.call_decode import decode
 from pipeline.events.envelope import envelope_fault
 from pipeline.events.rejects import Ignored, Reason, Rejected
 from tests.builders import call, event, ms, raw

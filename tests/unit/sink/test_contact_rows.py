@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.entities.contact import merge, new_chain
+from pipeline.entities.contact_merge import merge, new_chain
 from pipeline.sink.contact_rows import Origin, contact_rows, leg_rows
 from pipeline.sink.tables import CONTACTS, LEGS
 from tests.builders import call, ms

@@ -46,17 +46,13 @@ def single_pass(records):
     """
     partition = Partition(UNDECLARED, SHRUNK, check_future=False)
     partition._swept_at = 1 << 60
-    last = {}
-    contacts, leave = partition.entities, partition.entities._leave
-
-    def leaving(key, chain, *rest):
-        last[key] = deepcopy(chain)
-        leave(key, chain, *rest)
-
-    contacts._leave = leaving
+    contacts, seen = partition.entities, set()
     for record in records:
         partition.apply([record])
-    last.update(deepcopy(contacts.chains))
+        seen |= contacts.chains.keys()
+    # Nobody commits, so every chain counts as changed, and every one that left has parted.
+    last = deepcopy({**dict(contacts.parted), **contacts.chains})
+    assert last.keys() == seen
     return partition, last
 
 

@@ -1,0 +1,177 @@
+"""What becomes of a contact chain by one more event: a merge, commutative and idempotent.
+
+Source: events.md §4. The merge knows no order, no clock and no metric; what the facts mean
+is read by `stay.py`, what they count by `contact_metrics.py`.
+"""
+
+from bisect import insort
+from typing import Final
+
+from pipeline.entities.contact import Chain, Leg
+from pipeline.events.call import DELETED, VOIDED, CallEvent, CallFact, fact_order
+
+
+def _leg_place(leg: Leg) -> tuple[str, str]:
+    return leg.contact, leg.leg
+
+
+NO_VOIDS: Final[list[int]] = []
+"""Shared by the chains without voids, nearly all: `voids` is replaced, never changed in place."""
+
+
+def new_chain() -> Chain:
+    """A chain of which nothing is known."""
+    return Chain([], NO_VOIDS)
+
+
+def begin(event: CallEvent) -> Chain:
+    """A chain of which one fact about a leg is known, as `merge` into a new one makes it."""
+    fact = event.fact
+    at, instant = fact.at, fact.instant
+    latest = at if instant is None or instant < at else instant
+    leg = Leg(event.contact, event.leg, [fact], is_first=_is_first(event))
+    return Chain([leg], NO_VOIDS, 0, latest)
+
+
+def _is_first(event: CallEvent) -> bool:
+    """Whether the event speaks of the initial contact itself: `tenant|contact` is the key."""
+    key, contact = event.key, event.contact
+    return len(key) == len(event.tenant) + 1 + len(contact) and key.endswith(contact)
+
+
+def leg_of(chain: Chain, event: CallEvent) -> Leg | None:
+    """The leg an event speaks about, if it is known."""
+    for leg in chain.legs:
+        if leg.leg == event.leg and leg.contact == event.contact:
+            return leg
+    return None
+
+
+KNOWN: Final = Leg("", "", [])
+"""Answer of `place_of` for an event that changes nothing."""
+
+
+def place_of(chain: Chain, event: CallEvent) -> Leg | None:
+    """Where the event's fact belongs, when nothing but one leg is at stake.
+
+    KNOWN: the same event has been merged before. None: corrections, erasure, or a name known
+    with other content; ask `is_known` and use `merge`. A leg not known yet is made.
+    """
+    said = event.fact
+    if event.voids or chain.voids or chain.deleted_at or said.kind >= VOIDED:
+        return None
+    name, named, contact, place = said.name, event.leg, event.contact, None
+    for leg in chain.legs:
+        if leg.leg == named and leg.contact == contact:
+            place = leg
+        for fact in leg.facts:
+            if fact.name == name:
+                return KNOWN if fact == said and place is leg else None
+    return place or _new_leg(chain, event)
+
+
+def _new_leg(chain: Chain, event: CallEvent) -> Leg:
+    leg = Leg(event.contact, event.leg, [], is_first=_is_first(event))
+    if chain.legs:
+        insort(chain.legs, leg, key=_leg_place)
+    else:
+        chain.legs.append(leg)
+    return leg
+
+
+def is_known(chain: Chain, event: CallEvent) -> bool:
+    """Whether the event can change nothing: its name and content, its voids, or more are known."""
+    fact = event.fact
+    if event.voids and event.voids not in chain.voids:
+        return False
+    if fact.kind >= VOIDED:
+        known_at = chain.touched_at if fact.kind == VOIDED else chain.deleted_at
+        return known_at >= fact.at
+    name = fact.name
+    for leg in chain.legs:
+        for known in leg.facts:
+            if known.name == name:
+                return known == fact and leg.leg == event.leg and leg.contact == event.contact
+    return False
+
+
+def merge(chain: Chain, event: CallEvent) -> None:
+    """Take in one event, in place.
+
+    Law: any order, any repetition, any split of the same events gives an equal chain.
+    """
+    fact = event.fact
+    touch(chain, fact)
+    if event.voids and event.voids not in chain.voids:
+        chain.voids = sorted([*chain.voids, event.voids])
+        for leg in chain.legs:
+            leg.facts = [known for known in leg.facts if known.name != event.voids]
+    if fact.kind == DELETED:
+        chain.deleted_at = max(chain.deleted_at, fact.at)
+        for leg in chain.legs:
+            leg.facts = []
+    elif fact.kind != VOIDED:
+        _merge_fact(chain, event)
+
+
+def touch(chain: Chain, fact: CallFact) -> None:
+    """Remember the latest instant any event named."""
+    latest, instant = fact.at, fact.instant
+    if instant is not None and instant > latest:
+        latest = instant
+    chain.touched_at = max(chain.touched_at, latest)
+
+
+def put(chain: Chain, leg: Leg, fact: CallFact) -> None:
+    """`touch` and `insert`, for what comes in order in one go."""
+    facts, at = leg.facts, fact.at
+    if facts and fact.customer == facts[0].customer:
+        fact.customer = facts[0].customer  # one text for both
+    if facts and facts[-1].at < at and chain.touched_at < at and fact.instant is None:
+        facts.append(fact)
+        chain.touched_at = at
+    else:
+        touch(chain, fact)
+        insert(leg, fact)
+
+
+def _merge_fact(chain: Chain, event: CallEvent) -> None:
+    fact = event.fact
+    leg = leg_of(chain, event) or _new_leg(chain, event)
+    if chain.deleted_at or fact.name in chain.voids:
+        return
+    for other in chain.legs:
+        for known in other.facts:
+            if known.name == fact.name:
+                if not _outranks(event, other, known):
+                    return
+                other.facts.remove(known)
+                break
+    insert(leg, fact)
+
+
+def insert(leg: Leg, fact: CallFact) -> None:
+    """Put a fact whose name the leg does not have in its place; nearly always it is the last."""
+    facts, at = leg.facts, fact.at
+    place = len(facts)
+    while place and at <= facts[place - 1].at:
+        if at == facts[place - 1].at and fact.name > facts[place - 1].name:
+            break
+        place -= 1
+    facts.insert(place, fact)
+
+
+def _outranks(event: CallEvent, leg: Leg, known: CallFact) -> bool:
+    """Two events of one name: the greater by (time, bytes of data) holds (events.md §1)."""
+    fact = event.fact
+    mine = (fact.at, fact_order(fact), event.contact, event.leg)
+    return mine > (known.at, fact_order(known), leg.contact, leg.leg)
+
+
+def as_of(chain: Chain, at: int) -> Chain:
+    """The chain as its facts dated at or before `at` tell it. Voids are knowledge, not dated."""
+    legs = [
+        Leg(leg.contact, leg.leg, [fact for fact in leg.facts if fact.at <= at], leg.is_stale, leg.is_first)
+        for leg in chain.legs
+    ]
+    return Chain(legs, chain.voids, chain.deleted_at, chain.touched_at)

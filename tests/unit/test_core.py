@@ -1,0 +1,98 @@
+"""How the core runs: compiled only from the very sources that stand there, and never on the quiet."""
+
+import ast
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.core import COMPILED, FOLDERS, PACKAGE, Core, build_files, choose, fingerprint
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the core's sources, without a build."""
+    for name in FOLDERS:
+        shutil.copytree(PACKAGE / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PACKAGE / "core.py", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def built(package):
+    """The same with a build of them, of empty files."""
+    for file in build_files(package / "_compiled" / fingerprint(package)).values():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    return package
+
+
+def kind(wish, package):
+    return choose(wish, package)[0].kind
+
+
+def test_sources_without_a_build_are_interpreted(package):
+    core, files = choose("", package)
+    assert (core.kind, files) == ("interpreted", {})
+    assert "make compiled" in core.why
+
+
+def test_a_build_of_these_sources_is_taken(built):
+    core, files = choose("", built)
+    assert core.kind == "compiled"
+    assert {name.removeprefix("pipeline.") for name in files} > set(COMPILED)
+
+
+@pytest.mark.parametrize("file", ["state/ledger.py", "events/call.py", "metrics/families.py", "core.py"])
+def test_a_build_of_other_sources_is_left_aside(built, file):
+    """Also when an interpreted module changed: what is compiled holds its constants."""
+    with (built / file).open("a") as source:
+        source.write("# \n")
+    assert kind("", built) == "interpreted"
+
+
+def test_a_source_that_came_or_went_makes_other_sources(built):
+    (built / "state" / "new.py").touch()
+    assert kind("", built) == "interpreted"
+    (built / "state" / "new.py").unlink()
+    assert kind("", built) == "compiled"
+    (built / "state" / "tickets.py").unlink()
+    assert kind("", built) == "interpreted"
+
+
+def test_a_build_for_another_python_or_half_a_build_is_left_aside(built):
+    files = choose("", built)[1]
+    files["pipeline.state.ledger"].unlink()
+    assert kind("", built) == "interpreted"
+
+
+def test_a_build_can_be_left_aside_by_wish(built):
+    assert kind("interpreted", built) == "interpreted"
+
+
+def test_who_wants_it_compiled_gets_it_compiled_or_an_error(built):
+    assert kind("compiled", built) == "compiled"
+    with (built / "state/ledger.py").open("a") as source:
+        source.write("# \n")
+    with pytest.raises(ImportError, match="make compiled"):
+        choose("compiled", built)
+
+
+def test_a_wish_nobody_knows_is_an_error(built):
+    with pytest.raises(ImportError, match="PULSE_CORE=fast"):
+        choose("fast", built)
+
+
+def test_what_is_in_force_is_one_line():
+    assert str(Core("compiled", "of these sources")) == "core: compiled (of these sources)"
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_nothing_compiled_defines_a_struct(name):
+    """Compiled, a msgspec Struct forgets the types of its fields, and decodes nothing."""
+    tree = ast.parse(Path(PACKAGE, *name.split(".")).with_suffix(".py").read_text())
+    named = {
+        alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert not named & {"Struct", "Envelope", "Fact", "FactEvent"}
+    assert "defstruct" not in ast.dump(tree)
