@@ -1,5 +1,6 @@
 # The aggregate, board and sink of Pulse, and its commands. No compiler, no tools, no embedded ClickHouse.
-FROM python:3.11.14-slim-bookworm AS build
+# Not the slim one: it has the C compiler and the headers that the core is compiled with.
+FROM python:3.11.14-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
 RUN python -m venv /opt/pulse
@@ -14,6 +15,11 @@ COPY deploy/kafka deploy/kafka
 RUN python -m pip wheel --no-deps --wheel-dir /wheels . \
     && /opt/pulse/bin/pip install --no-deps --no-index /wheels/*.whl \
     && /opt/pulse/bin/pip uninstall --yes pip setuptools
+# What compiles the core stays beside what is installed, and behind in this stage.
+COPY requirements.compile.lock ./
+RUN python -m pip install --require-hashes --only-binary :all: --target /tools -r requirements.compile.lock
+WORKDIR /
+RUN PYTHONPATH=/tools PULSE_CORE=interpreted /opt/pulse/bin/python -m pipeline.local.compile
 
 FROM python:3.11.14-slim-bookworm
 LABEL org.opencontainers.image.title="Pulse" \
@@ -21,6 +27,7 @@ LABEL org.opencontainers.image.title="Pulse" \
 COPY --from=build /opt/pulse /opt/pulse
 # Inside a container "all addresses" are those of its own network; what the host shows is the host's choice.
 ENV PATH=/opt/pulse/bin:$PATH \
+    PULSE_CORE=compiled \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PULSE_BOARD__HOST=0.0.0.0 \

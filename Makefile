@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 COMPILE := PULSE_CORE=interpreted $(BIN)/python -m pipeline.local.compile
-CORE_TESTS := tests/unit/events tests/unit/metrics tests/unit/entities tests/unit/state tests/unit/test_core.py \
-  tests/contract/test_decoder.py tests/contract/test_fact_decoders.py tests/test_cases.py
+CORE_TESTS := tests/test_cases.py tests/contract/test_decoder.py tests/unit/events tests/unit/entities \
+  $(addprefix tests/unit/state/test_, heartbeats.py horizons.py ledger.py partition.py partition_laws.py restore_model.py)
 SEED ?= 1
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test compiled test-compiled check lint types format chaos bench parts kafka-jars dashboards lock clean
@@ -28,12 +28,12 @@ demo: setup ## a local Kafka, simulated traffic, the board and ClickHouse in one
 
 test: setup parts kafka-jars ## everything, against a real broker, ClickHouse, Prometheus tools and a browser (COV=1: coverage)
 	PULSE_CORE=interpreted $(BIN)/python -m pytest $(if $(COV),--cov --cov-report=term)
-	@if $(COMPILE) --can; then $(MAKE) --no-print-directory test-compiled; fi
+	$(MAKE) --no-print-directory test-compiled
 
 compiled: setup ## compile the hot part of the core: less CPU, the same numbers (needs a C compiler and Python's headers)
 	@$(COMPILE)
 
-test-compiled: compiled ## the tests of the pure core on the compiled one
+test-compiled: compiled ## the cases, and the tests of what is compiled, on the compiled core
 	PULSE_CORE=compiled $(BIN)/python -m pytest $(CORE_TESTS)
 
 check: lint types ## the fast check, under a minute: format, lint, types, unit and contract tests
@@ -56,8 +56,8 @@ chaos: setup kafka-jars ## workers and broker killed for minutes; the same SEED 
 bench: setup kafka-jars ## throughput, latency, restore, scrape; one JSON line each
 	@for bench in bench/[a-z]*.py; do $(BIN)/python $$bench || exit 1; done
 
-parts: ## install what the tests need of the system (Prometheus, Chromium, Java, Maven, wget) where it is missing
-	@tests/parts.sh
+parts: setup ## install what the tests need of the system (Prometheus, Chromium, Java, Maven, wget, gcc) where it is missing
+	@tests/parts.sh $(BIN)/python
 
 kafka-jars: setup ## fetch the jars of the local Kafka once (about 43 MB, into the user's cache)
 	@$(BIN)/python -m pipeline.local.jars
@@ -68,10 +68,15 @@ dashboards: setup ## write deploy/grafana/dashboards anew from the code beside i
 PIN := pip-compile --quiet --generate-hashes --strip-extras --no-header \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
+COMPILED_EXTRA := import tomllib; \
+  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["compiled"], sep="\n")
+
 lock: setup ## pin every dependency anew, with hashes (needs pip-tools on the PATH)
 	$(PIN) --extra dev --extra embedded --allow-unsafe -o requirements.lock pyproject.toml
 	# What the container image holds: neither tools nor the embedded ClickHouse.
 	$(PIN) -c requirements.lock -o requirements.image.lock pyproject.toml
+	# What compiles the core while the image is built.
+	$(BIN)/python -c '$(COMPILED_EXTRA)' | $(PIN) --allow-unsafe -c requirements.lock -o requirements.compile.lock -
 
 clean: ## remove caches and the demo's data (.pulse); .venv stays
 	rm -rf .pulse .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov build dist pipeline/_compiled

@@ -2,12 +2,13 @@
 
 A build lies in `_compiled/<fingerprint>/` beside this file; the fingerprint is of every source of the
 core, so a build is never met by sources that changed after it: they run as they stand, interpreted.
+Its files bear the tag of the Python they are for, and one names the tools that made them.
 `local/compile.py` makes builds. Standard library only: this runs before anything else is imported.
 """
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from importlib.util import spec_from_file_location
@@ -39,6 +40,15 @@ LIBRARY: Final = "pulse_core__mypyc"
 SUFFIX: Final = EXTENSION_SUFFIXES[0]
 VARIABLE: Final = "PULSE_CORE"
 WAYS: Final = ("", "compiled", "interpreted")
+MADE_BY: Final = "made_by"
+"""The file of a build that names the tools it was made with."""
+HOW: Final = f"`make compiled`, or {VARIABLE}=interpreted python -m pipeline.local.compile"
+_WRONG_USAGE: Final = 2
+"""The exit code of wrong settings."""
+
+
+class CoreError(Exception):
+    """The core cannot run as it was wished."""
 
 
 class Core(NamedTuple):
@@ -86,32 +96,43 @@ def build_files(build: Path) -> dict[str, Path]:
 def choose(wish: str, package: Path = PACKAGE) -> tuple[Core, dict[str, Path]]:
     """How the core shall run, and the files of it where it is compiled.
 
-    `wish` is PULSE_CORE: empty takes a build where there is one. Raises ImportError when the wish
+    `wish` is PULSE_CORE: empty takes a build where there is one. Raises CoreError when the wish
     cannot be granted.
     """
     if wish not in WAYS:
-        raise ImportError(f"{VARIABLE}={wish}: say compiled or interpreted, or unset it")
+        raise CoreError(f"{VARIABLE}={wish}: say compiled or interpreted, or unset it")
     if wish == "interpreted":
         return Core("interpreted", f"{VARIABLE} says so"), {}
     builds = package / "_compiled"
-    why = "no build: `make compiled` makes one"
+    why = "there is no build"
     if builds.is_dir():
-        files = build_files(builds / fingerprint(package))
-        if _are_there(files.values()):
-            return Core("compiled", "of these sources"), files
-        why = "the sources changed since the last build, or it is for another Python: `make compiled`"
+        build = builds / fingerprint(package)
+        files = build_files(build)
+        if made_by := tools_of(build):
+            return Core("compiled", f"of these sources, by {made_by}"), files
+        why = "the sources changed since the last build, or it is for another Python"
     if wish:
-        raise ImportError(f"{VARIABLE}=compiled cannot be: {why}")
+        raise CoreError(f"{VARIABLE}=compiled cannot be: {why}. To make one: {HOW}")
     return Core("interpreted", why), {}
 
 
-def _are_there(files: Iterable[Path]) -> bool:
-    return all(file.is_file() for file in files)
+def tools_of(build: Path) -> str:
+    """What made the build; empty where it is not whole, or for another Python."""
+    note = build / MADE_BY
+    is_whole = note.is_file() and all(file.is_file() for file in build_files(build).values())
+    return note.read_text(encoding="utf-8") if is_whole else ""
 
 
 def install() -> Core:
-    """Make imports find the compiled modules where they may. Once, before any of them is imported."""
-    core, files = choose(os.environ.get(VARIABLE, ""))
+    """Make imports find the compiled modules where they may. Once, before any of them is imported.
+
+    Ends the process where the wish cannot be granted: there is nothing to run, and nobody yet to tell.
+    """
+    try:
+        core, files = choose(os.environ.get(VARIABLE, ""))
+    except CoreError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(_WRONG_USAGE) from None
     if files:
         sys.meta_path.insert(0, _Finder(files))
     return core

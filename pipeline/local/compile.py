@@ -4,49 +4,58 @@ Needs a C compiler, Python's headers and the extra `compiled`; takes under a min
 what is read, tested and true: a build serves only the sources it was made of (`pipeline/core.py`).
 """
 
-import argparse
 import contextlib
+import os
+import platform
 import shutil
+import subprocess
 import sys
 import sysconfig
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from pipeline.core import COMPILED, FOLDERS, LIBRARY, PACKAGE, build_files, fingerprint
+from pipeline.core import COMPILED, FOLDERS, LIBRARY, MADE_BY, PACKAGE, fingerprint, tools_of
 
 GROUP: Final = LIBRARY.removesuffix("__mypyc")
 
 
 def main() -> None:
     """Exit code 1: cannot be compiled here, and standard error says why."""
-    options = argparse.ArgumentParser(prog="python -m pipeline.local.compile", description=__doc__)
-    options.add_argument("--can", action="store_true", help="only say whether this machine can compile")
-    given = options.parse_args()
     if lacking := missing():
         sys.exit(f"The core cannot be compiled here and runs interpreted: {lacking}.")
-    if given.can:
-        return
-    build = PACKAGE / "_compiled" / fingerprint()
-    if all(file.is_file() for file in build_files(build).values()):
-        say("core: compiled already, of these sources")
+    build, made_by = PACKAGE / "_compiled" / fingerprint(), tools()
+    if tools_of(build) == made_by:
+        say(f"core: compiled already, of these sources, by {made_by}")
         return
     with TemporaryDirectory(prefix="pulse-compile-") as folder:
         compile_into(Path(folder))
-        put(Path(folder) / "lib", build)
-    say(f"core: compiled, {len(COMPILED)} modules, into {build}")
+        put(Path(folder) / "lib", build, made_by)
+    say(f"core: compiled, {len(COMPILED)} modules, by {made_by}, into {build}")
 
 
 def say(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - a command of its own
 
 
+def compiler() -> str:
+    """The C compiler setuptools takes: that of the variable CC, or the one this Python was made with."""
+    return os.environ.get("CC") or (sysconfig.get_config_var("CC") or "cc").split()[0]
+
+
+def tools() -> str:
+    """What would compile here, with versions: a build by others is made anew."""
+    version = subprocess.run([compiler(), "-dumpfullversion"], capture_output=True, text=True, check=False)
+    named = f"{Path(compiler()).name} {version.stdout.strip()}".strip()
+    return f"mypyc {metadata.version('mypy')}, {named}, Python {platform.python_version()}"
+
+
 def missing() -> str:
     """What this machine lacks to compile; empty when it can."""
-    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
-    if not shutil.which(compiler):
-        return f"there is no C compiler {compiler} (Debian and Ubuntu: apt install gcc)"
+    if not shutil.which(compiler()):
+        return f"there is no C compiler {compiler()} (Debian and Ubuntu: apt install gcc libc6-dev)"
     if not Path(sysconfig.get_path("include"), "Python.h").is_file():
         return "Python's headers are not installed (Debian and Ubuntu: apt install python3-dev)"
     for library in ("mypyc", "setuptools"):
@@ -76,11 +85,12 @@ def compile_into(folder: Path) -> None:
         command.run()
 
 
-def put(made: Path, build: Path) -> None:
+def put(made: Path, build: Path, made_by: str) -> None:
     """Bring a build to its place in one move, and remove those of other sources."""
     arriving = build.with_name(f"{build.name}.new")
     shutil.rmtree(arriving, ignore_errors=True)
     shutil.copytree(made, arriving)
+    (arriving / MADE_BY).write_text(made_by, encoding="utf-8")
     shutil.rmtree(build, ignore_errors=True)
     arriving.rename(build)
     for other in build.parent.iterdir():

@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 
 from pipeline.board.server import Board
+from pipeline.core import CORE
 from pipeline.kafka.clients import Clients, answers
 from pipeline.kafka.topics import Finding, Severity, check, declared_topics
 from pipeline.local.probes import Probes
@@ -69,6 +70,7 @@ class Stack:
         Waits for Kafka, and for ClickHouse inside the sink. Raises NotReadyError for missing
         topics, OSError for a taken port.
         """
+        log.info("CoreChosen", kind=CORE.kind, why=CORE.why)
         async with AsyncExitStack() as exits:
             if "board" in self.roles:
                 await self._start_board(exits)

@@ -2,10 +2,12 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
 import zipfile
 from collections.abc import Callable
@@ -32,6 +34,8 @@ def wheel(tmp_path_factory) -> Path:
             where = source / (target if target != "./" else name)
             where.parent.mkdir(parents=True, exist_ok=True)
             subprocess.run(["cp", "-r", ROOT / name, where], check=True)
+    assert "pipeline/_compiled" in (ROOT / ".dockerignore").read_text()
+    shutil.rmtree(source / "pipeline/_compiled", ignore_errors=True)
     target = tmp_path_factory.mktemp("wheels")
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", target]
     subprocess.run(build, cwd=source, check=True, capture_output=True, timeout=120)
@@ -41,7 +45,8 @@ def wheel(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory) -> Path:
-    """A clean environment with the wheel; its dependencies are those of this one, which are locked."""
+    """A clean environment with the wheel and its core compiled; dependencies and tools are those of this one,
+    which are locked."""
     venv = tmp_path_factory.mktemp("image") / "pulse"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True, timeout=60)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", venv / "bin/python"]
@@ -50,6 +55,8 @@ def installed(wheel, tmp_path_factory) -> Path:
     ours = next(path for path in sys.path if path.endswith("site-packages"))
     # A plain path: what `ours` holds of the source tree by a .pth file of its own is not followed.
     (packages / "dependencies.pth").write_text(f"{ours}\n")
+    compiling = [venv / "bin/python", "-m", "pipeline.local.compile"]
+    subprocess.run(compiling, cwd=venv, env=clean({"PULSE_CORE": "interpreted"}), check=True, timeout=300)
     return venv
 
 
@@ -83,13 +90,40 @@ def test_the_dockerfile_passes_its_linter_and_a_careless_one_would_not(tmp_path)
 
 
 def test_the_image_is_of_two_stages_runs_as_nobody_and_can_be_found_unwell():
-    stages = re.findall(r"^FROM python:3\.11\.\d+-slim-bookworm( AS build)?$", DOCKERFILE, re.MULTILINE)
-    assert stages == [" AS build", ""]
+    stages = re.findall(r"^FROM python:(3\.11\.\d+)(-slim)?-bookworm( AS build)?$", DOCKERFILE, re.MULTILINE)
+    (version, *build), (same, *run) = stages
+    assert version == same  # or what is compiled in one would not be found in the other
+    assert (build, run) == (["", " AS build"], ["-slim", ""])
     last = DOCKERFILE[DOCKERFILE.rindex("\nFROM ") :]
     assert "\nUSER 10001:10001\n" in last
     assert "\nHEALTHCHECK " in last
     assert "--require-hashes --only-binary :all: -r requirements.image.lock" in DOCKERFILE
     assert not re.search(r"^ADD |curl|http", DOCKERFILE, re.MULTILINE)
+
+
+def test_the_core_of_the_image_is_compiled_from_what_is_installed_by_tools_left_behind(installed, run):
+    last = DOCKERFILE[DOCKERFILE.rindex("\nFROM ") :]
+    assert re.findall(r"^COPY --from=build (.*)$", last, re.MULTILINE) == ["/opt/pulse /opt/pulse"]
+    assert " PULSE_CORE=compiled " in last
+    steps = DOCKERFILE[: DOCKERFILE.rindex("\nFROM ")].splitlines()
+    # Away from /src, whose own `pipeline` would be compiled.
+    assert steps[-2:] == [
+        "WORKDIR /",
+        "RUN PYTHONPATH=/tools PULSE_CORE=interpreted /opt/pulse/bin/python -m pipeline.local.compile",
+    ]
+    tools = next(line for line in steps if "requirements.compile.lock" in line and "RUN" in line)
+    assert "--require-hashes --only-binary :all: --target /tools " in tools
+    assert list(installed.glob("lib/python*/site-packages/pipeline/_compiled/*/made_by"))
+    assert "core: compiled (of these sources, by mypyc " in run("--version", PULSE_CORE="compiled").stdout
+
+
+def test_the_core_is_compiled_by_the_tools_that_are_tested():
+    tools, tested = pins("requirements.compile.lock"), pins("requirements.lock")
+    assert {pin: hashes for pin, hashes in tested.items() if pin in tools} == tools
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"][
+        "compiled"
+    ]
+    assert set(extra) < set(tools)
 
 
 def test_the_build_sees_what_the_dockerfile_copies_and_nothing_else():
@@ -134,6 +168,7 @@ def test_every_dependency_of_the_wheel_is_in_the_image(wheel):
 def test_the_wheel_holds_what_the_program_reads_and_no_dashboards_or_tests(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
+    assert not [name for name in names if name.startswith("pipeline/_compiled")]
     for needed in (
         "pipeline/_share/schemas/topics.toml",
         "pipeline/_share/schemas/call.schema.json",
@@ -148,6 +183,7 @@ def test_the_wheel_holds_what_the_program_reads_and_no_dashboards_or_tests(wheel
 def test_the_wheel_makes_topics_and_tables_and_serves_the_page(run, installed, own_kafka, tmp_path):
     board, _ = free_ports(2)
     environment = {
+        "PULSE_CORE": "compiled",
         "PULSE_KAFKA__BOOTSTRAP": own_kafka.bootstrap or "",
         "PULSE_KAFKA__TOPIC_PREFIX": own_kafka.topic_prefix,
         "PULSE_KAFKA__GROUP": own_kafka.group,

@@ -2,28 +2,34 @@
 
 import ast
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from pipeline.core import COMPILED, FOLDERS, PACKAGE, Core, build_files, choose, fingerprint
+from pipeline.core import COMPILED, FOLDERS, MADE_BY, PACKAGE, CoreError, build_files, choose, fingerprint
 
 
 @pytest.fixture
 def package(tmp_path):
     """A copy of the core's sources, without a build."""
+    copy = tmp_path / "pipeline"
     for name in FOLDERS:
-        shutil.copytree(PACKAGE / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(PACKAGE / "core.py", tmp_path)
-    return tmp_path
+        shutil.copytree(PACKAGE / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("__init__.py", "core.py"):
+        shutil.copy(PACKAGE / name, copy)
+    return copy
 
 
 @pytest.fixture
 def built(package):
     """The same with a build of them, of empty files."""
-    for file in build_files(package / "_compiled" / fingerprint(package)).values():
+    build = package / "_compiled" / fingerprint(package)
+    for file in build_files(build).values():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
+    (build / MADE_BY).write_text("mypyc 9, gcc 9")
     return package
 
 
@@ -34,12 +40,12 @@ def kind(wish, package):
 def test_sources_without_a_build_are_interpreted(package):
     core, files = choose("", package)
     assert (core.kind, files) == ("interpreted", {})
-    assert "make compiled" in core.why
+    assert core.why == "there is no build"
 
 
 def test_a_build_of_these_sources_is_taken(built):
     core, files = choose("", built)
-    assert core.kind == "compiled"
+    assert str(core) == "core: compiled (of these sources, by mypyc 9, gcc 9)"
     assert {name.removeprefix("pipeline.") for name in files} > set(COMPILED)
 
 
@@ -74,17 +80,27 @@ def test_who_wants_it_compiled_gets_it_compiled_or_an_error(built):
     assert kind("compiled", built) == "compiled"
     with (built / "state/ledger.py").open("a") as source:
         source.write("# \n")
-    with pytest.raises(ImportError, match="make compiled"):
+    with pytest.raises(CoreError, match="make compiled"):
         choose("compiled", built)
 
 
 def test_a_wish_nobody_knows_is_an_error(built):
-    with pytest.raises(ImportError, match="PULSE_CORE=fast"):
+    with pytest.raises(CoreError, match="PULSE_CORE=fast"):
         choose("fast", built)
 
 
-def test_what_is_in_force_is_one_line():
-    assert str(Core("compiled", "of these sources")) == "core: compiled (of these sources)"
+@pytest.mark.parametrize("wish", ["compiled", "fast"])
+def test_a_process_that_cannot_run_as_wished_ends_with_one_line_and_the_code_of_wrong_settings(built, wish):
+    with (built / "state/ledger.py").open("a") as source:
+        source.write("# \n")
+    done = subprocess.run(
+        [sys.executable, "-c", "import pipeline"],
+        cwd=built.parent, env={"PULSE_CORE": wish},
+        capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"PULSE_CORE={wish}")
 
 
 @pytest.mark.parametrize("name", COMPILED)
