@@ -24,6 +24,8 @@ RECORDS_PER_TURN: Final = 20
 """A record holds up to 512 KiB: the loop must breathe in between."""
 RETRY_SECONDS: Final = 1.0
 CHECK_SECONDS: Final = 10.0
+OPENING_WAIT_MS: Final = 10
+"""A fetch that waits at a log's end holds up the next partition: they are opened one after the other."""
 STALL_SECONDS: Final = 60.0
 
 _log = structlog.get_logger(__name__)
@@ -59,7 +61,7 @@ class Reader:
         partitions = await self._partitions()
         for tp in partitions:
             self._fold.expect(self._source(tp))
-        async with running(self._clients.aio_consumer()) as consumer:
+        async with running(self._clients.aio_consumer(fetch_max_wait_ms=OPENING_WAIT_MS)) as consumer:
             ends = await consumer.end_offsets(partitions)
             starts = {tp: start for tp in ends if (start := await self._open(consumer, tp, ends)) is not None}
         self.problem = ""

@@ -18,10 +18,10 @@ from pipeline.kafka.clients import Clients, running
 from pipeline.kafka.state_log import last_header
 from pipeline.kafka.topics import create_missing, declared_topics
 from pipeline.metrics.definitions import declare
-from pipeline.settings import Settings
-from pipeline.state.codec import write_header
+from pipeline.settings import STREAMS, Settings
+from pipeline.state.codec import state_format, write_header
 from pipeline.telemetry import Telemetry
-from tests.board.log import Worker
+from tests.board.log import Worker, header
 from tests.builders import T0, UNDECLARED, event
 
 PARTITIONS = 4
@@ -140,6 +140,33 @@ async def test_commits_reach_the_api_and_aborted_ones_do_not(log):
             await log.write(owner, worker, events("c", 35))
             answer = await until(board, ASA, asa(25.0, 3))
             assert answer["partitions"][0]["next_offset"] == 6
+
+
+async def test_the_logs_of_all_streams_are_opened_in_seconds(own_kafka):
+    """28 partitions; a fetch at a log's end that waits its half second would make 14 s of them."""
+    clients = Clients(own_kafka)
+    topics = declared_topics(own_kafka.topic_prefix, STREAMS)
+    admin = clients.admin()
+    create_missing(admin, topics, local=True)
+    admin.close()
+    states = [topic.name for topic in topics if topic.kind == "state"]
+    format_ = state_format(UNDECLARED.state_fingerprint)
+    head = write_header(header(partitions=PARTITIONS, format=format_))
+    async with running(clients.aio_producer(transactional_id=states[0])) as owner:
+        await owner.begin_transaction()
+        for name in states:
+            for partition in range(PARTITIONS):
+                await owner.send(name, b"\x90", partition=partition, headers=head)
+        await owner.commit_transaction()
+    board = Board(Settings(kafka=own_kafka.model_dump(), board={"port": 0}), UNDECLARED, Telemetry())
+    await board.start()
+    try:
+        answer = await until(
+            board, "/api/freshness", lambda _, a: a["is_caught_up"] and len(a["partitions"]) == 28, 10
+        )
+        assert all(each["age_seconds"] is not None for each in answer["partitions"])
+    finally:
+        await board.stop()
 
 
 async def test_empty_logs_are_ready_and_nothing_is_known(log):
