@@ -6,7 +6,7 @@ import pytest
 
 from tests.alerts.path import alerting, call
 
-QUEUES = ("billing", "sales")
+PROMISED = 5.0
 SLOW = 20
 """Legs in a row that were answered late: with none in time, Wilson's upper end is 16 %, below the line of 20 %."""
 
@@ -19,8 +19,9 @@ def way(kafka, tmp_path_factory):
         yield found
 
 
-def test_a_burst_of_slow_answers_in_two_queues_is_two_pages_and_is_resolved_when_it_is_over(way):
-    calls = [(f"{queue}-{number}", queue) for queue in QUEUES for number in range(SLOW)]
+def burst(way, queues: tuple[str, ...]) -> float:
+    """Seconds from a burst of slow answers until the last of the queues has its page at the webhook."""
+    calls = [(f"{queue}-{number}", queue) for queue in queues for number in range(SLOW)]
     # Into the queue 40 s ago, answered just now: within the last minute, and old enough to be judged.
     told = way.tell(
         each
@@ -30,15 +31,22 @@ def test_a_burst_of_slow_answers_in_two_queues_is_two_pages_and_is_resolved_when
             call("answered", contact, queue, 0, answered_by="human"),
         )
     )
-    pages = [way.page("SupportServiceLevelFastBurn", queue=queue) for queue in QUEUES]
+    pages = [way.page("SupportServiceLevelFastBurn", queue=queue) for queue in queues]
     print("slow answers told to webhook: " + ", ".join(f"{page.at - told:.2f} s" for page in pages))
     assert {page.receiver for page in pages} == {"page"}
-    assert max(page.at for page in pages) - told < 20
+    return max(page.at for page in pages) - told
+
+
+def test_a_burst_of_slow_answers_in_two_queues_is_two_pages_in_5_s_and_is_resolved_when_it_is_over(way):
+    """Tried up to three times: a machine that is busy with something else may be late once."""
+    tries = ((f"billing{number}", f"sales{number}") for number in range(3))
+    queues = next((each for each in tries if burst(way, each) < PROMISED), None)
+    assert queues, f"no burst was told within {PROMISED} s"
     # Two queues, two notifications: one of them would have waited for the other's interval.
     for notification in way.receiver.notifications:
         assert len({each.labels.get("queue") for each in notification}) == 1
     # Good answers since: the last minute is fine again.
-    quick = [(f"{queue}-quick-{number}", queue) for queue in QUEUES for number in range(200)]
+    quick = [(f"{queue}-quick-{number}", queue) for queue in queues for number in range(200)]
     way.tell(
         each
         for contact, queue in quick
@@ -47,7 +55,7 @@ def test_a_burst_of_slow_answers_in_two_queues_is_two_pages_and_is_resolved_when
             call("answered", contact, queue, 34, answered_by="human"),
         )
     )
-    for queue in QUEUES:
+    for queue in queues:
         way.page("SupportServiceLevelFastBurn", "resolved", queue=queue)
 
 

@@ -1,11 +1,14 @@
-"""docker-compose.yml as Compose reads it, variables left as they stand."""
+"""docker-compose.yml as Compose reads it, variables left as they stand; and a whole installation that runs."""
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tests.deploy.rig import Rig, installation
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +19,11 @@ def compose() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def services(compose) -> dict[str, Any]:
     return compose["services"]
+
+
+@pytest.fixture(scope="session")
+def rig(kafka, tmp_path_factory) -> Iterator[Rig]:
+    name = f"d{time.time_ns() % 10**9}"
+    own = kafka.model_copy(update={"topic_prefix": name, "group": name})
+    with installation(own, tmp_path_factory.mktemp("rig")) as found:
+        yield found

@@ -40,8 +40,8 @@ class Rig(NamedTuple):
         assert found["resultType"] == "matrix"
         return list(found["result"])
 
-    def instant(self, expr: str) -> list[dict[str, Any]]:
-        return list(self._ask("query", query=expr)["result"])
+    def instant(self, expr: str, at: float | None = None) -> list[dict[str, Any]]:
+        return list(self._ask("query", query=expr, time=time.time() if at is None else at)["result"])
 
     def series(self, match: str) -> list[dict[str, str]]:
         return list(self._ask("series", **{"match[]": match}))

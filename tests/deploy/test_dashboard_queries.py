@@ -5,12 +5,12 @@ Executed, not rendered: no Grafana runs in any test.
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from tests.deploy.promql import series_of
-from tests.deploy.rig import Rig, fetched, installation
+from tests.deploy.rig import Rig, fetched
 from tests.deploy.test_dashboards import FILES, PANELS
 
 LIVE = {
@@ -47,14 +47,6 @@ each_query = pytest.mark.parametrize(
     ("panel", "query"), [each[1:] for each in QUERIES], ids=[name for name, *_ in QUERIES]
 )
 NUMBERS = re.compile(r"^(Nullable\()?(U?Int|Float|Decimal)")
-
-
-@pytest.fixture(scope="module")
-def rig(kafka, tmp_path_factory) -> Iterator[Rig]:
-    name = f"d{time.time_ns() % 10**9}"
-    own = kafka.model_copy(update={"topic_prefix": name, "group": name})
-    with installation(own, tmp_path_factory.mktemp("rig")) as found:
-        yield found
 
 
 def asked(text: str) -> str:
