@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 COMPILE := PULSE_CORE=interpreted $(BIN)/python -m pipeline.local.compile
 CORE_TESTS := tests/test_cases.py tests/contract/test_decoder.py tests/unit/events tests/unit/entities \
-  $(addprefix tests/unit/state/test_, heartbeats.py horizons.py ledger.py partition.py partition_laws.py restore_model.py)
+  $(addprefix tests/unit/state/test_, heartbeats.py horizons.py ledger.py partition.py partition_laws.py restore_model.py \
+  subscription_laws.py tallied.py ticket_horizons.py usage_laws.py)
 SEED ?= 1
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test compiled test-compiled check lint types format chaos bench parts kafka-jars dashboards lock clean

@@ -5,7 +5,7 @@ month of subscriptions is told within the stream; histories are as long as the s
 longer one costs, streams.py tells. Each round starts a worker process on the same topics with empty
 state logs.
 
-    python bench/mixed.py --events 600000 --rounds 3
+    python bench/mixed.py --events 600000 --rounds 3 --cores interpreted compiled
 """
 
 import argparse
@@ -17,10 +17,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from itertools import chain, count, islice
+from itertools import chain, count, islice, product
 
 import stories
-from rig import broker, report, say, spread
+from rig import broker, cores, report, say, spread
 from stories import DAY_MS, MONTH_MS, Told
 from throughput import renew
 
@@ -42,6 +42,7 @@ def main() -> None:
     options.add_argument("--events", type=int, default=600_000)
     options.add_argument("--accounts", type=int, default=20_000)
     options.add_argument("--rounds", type=int, default=3)
+    cores(options)
     options.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.child:
@@ -52,23 +53,30 @@ def main() -> None:
         clients = Clients(settings.kafka)
         renew(clients, topics, [])
         told = asyncio.run(fill(clients, given.events, given.accounts))
-        rounds = []
-        for number in range(given.rounds):
+        rounds: dict[str, list[dict[str, float]]] = {core: [] for core in given.cores}
+        for number, core in product(range(given.rounds), given.cores):
             renew(clients, topics, [topic.name for topic in topics if topic.kind != "source"])
             env = {
                 "PULSE_KAFKA__BOOTSTRAP": settings.kafka.bootstrap or "",
                 "PULSE_KAFKA__TOPIC_PREFIX": "bench",
-                "PULSE_KAFKA__GROUP": f"bench{number}",
+                "PULSE_KAFKA__GROUP": f"bench{number}{core}",
+                "PULSE_CORE": core,
                 "PULSE_STREAMS": ",".join(SHARES),
                 "PULSE_LOG__LEVEL": "warning",
             }
-            rounds.append(measure(told, env))
-            say(f"round {number}: {rounds[-1]}")
+            rounds[core].append(measure(told, env))
+            say(f"round {number}, {core}: {rounds[core][-1]}")
+    for core, found in rounds.items():
+        tell(core, found, told, given.accounts)
+
+
+def tell(core: str, rounds: list[dict[str, float]], told: int, accounts: int) -> None:
     cpu = [each["cpu_us_per_event"] for each in rounds]
     report(
         "mixed",
+        core=core,
         events=told,
-        accounts=given.accounts,
+        accounts=accounts,
         shares=SHARES,
         partitions=4,
         cpu_us_per_event=spread(cpu),

@@ -1,5 +1,6 @@
 """What the benches share: a broker of their own, numbers with their noise, one JSON line."""
 
+import argparse
 import json
 import os
 import platform
@@ -26,6 +27,11 @@ def broker() -> Iterator[Settings]:
         yield Settings(kafka=Kafka(bootstrap=kafka.bootstrap, topic_prefix="bench", group="bench"))
 
 
+def cores(options: argparse.ArgumentParser) -> None:
+    """Which cores take turns within each round, on the same topics."""
+    options.add_argument("--cores", nargs="+", choices=("interpreted", "compiled"), default=[CORE.kind])
+
+
 def say(line: str) -> None:
     """Progress, kept apart from the JSON on standard output."""
     print(line, file=sys.stderr, flush=True)
@@ -40,13 +46,13 @@ def spread(values: Sequence[float], digits: int = 2) -> dict[str, float]:
     }
 
 
-def report(bench: str, **fields: Any) -> None:
-    """One JSON line."""
+def report(bench: str, *, core: str = CORE.kind, **fields: Any) -> None:
+    """One JSON line. `core`: how that of the measured process ran."""
     machine = {
         "python": platform.python_version(),
         "cpus": os.cpu_count(),
         "machine": platform.machine(),
         "load": round(os.getloadavg()[0], 2),
-        "core": CORE.kind,
+        "core": core,
     }
     print(json.dumps({"bench": bench, "machine": machine, **fields}), flush=True)

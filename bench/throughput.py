@@ -4,7 +4,7 @@
 topic with an empty state log. Beside it: the same topic fetched by aiokafka alone, in the same
 run, as a baseline for the machine's mood.
 
-    python bench/throughput.py --events 2000000 --rounds 3
+    python bench/throughput.py --events 2000000 --rounds 3 --cores interpreted compiled
 """
 
 import argparse
@@ -12,12 +12,13 @@ import asyncio
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
-from itertools import islice
+from itertools import islice, product
 
-from rig import broker, report, say, spread
+from rig import broker, cores, report, say, spread
 
 from pipeline.kafka.clients import Clients, running
 from pipeline.kafka.topics import Topic, create_missing, declared_topics
@@ -35,6 +36,7 @@ def main() -> None:
     options.add_argument("--events", type=int, default=2_000_000)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--rate", type=float, default=1000.0, help="events per second of event time")
+    cores(options)
     options.add_argument("--child", choices=("worker", "fetch"), help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.child:
@@ -46,24 +48,33 @@ def main() -> None:
         clients = Clients(settings.kafka)
         renew(clients, topics, [])
         asyncio.run(fill(clients, given.events, given.rate))
-        rounds, fetches = [], []
-        for number in range(given.rounds):
+        rounds: dict[str, list[dict[str, float]]] = {core: [] for core in given.cores}
+        fetches = []
+        for number, core in product(range(given.rounds), given.cores):
             renew(clients, topics, ["bench.call.state", "bench.dlq"])
             settings_env = {
                 "PULSE_STREAMS": "call",
                 "PULSE_KAFKA__BOOTSTRAP": settings.kafka.bootstrap or "",
                 "PULSE_KAFKA__TOPIC_PREFIX": "bench",
-                "PULSE_KAFKA__GROUP": f"bench{number}",
+                "PULSE_KAFKA__GROUP": f"bench{number}{core}",
+                "PULSE_CORE": core,
                 "PULSE_LOG__LEVEL": "warning",
             }
             fetches.append(measure("fetch", given.events, settings_env))
-            rounds.append(measure("worker", given.events, settings_env))
-            say(f"round {number}: {rounds[-1]}")
-    cpu = [each["cpu_us_per_event"] for each in rounds]
+            rounds[core].append(measure("worker", given.events, settings_env))
+            say(f"round {number}, {core}: {rounds[core][-1]}")
     base = [each["cpu_us_per_event"] for each in fetches]
+    for core, found in rounds.items():
+        tell(core, found, given.events, base)
+
+
+def tell(core: str, rounds: list[dict[str, float]], events: int, base: list[float]) -> None:
+    """`base`: µs of CPU of fetching alone, measured before each round of each core."""
+    cpu = [each["cpu_us_per_event"] for each in rounds]
     report(
         "throughput",
-        events=given.events,
+        core=core,
+        events=events,
         partitions=4,
         cpu_us_per_event=spread(cpu),
         events_per_cpu_second=spread([1e6 / each for each in cpu], 0),
@@ -71,7 +82,7 @@ def main() -> None:
         resident_mib=spread([each["resident_mib"] for each in rounds], 0),
         commits=spread([each["commits"] for each in rounds], 0),
         fetch_only_cpu_us_per_event=spread(base),
-        ratio_to_fetch=spread([a / b for a, b in zip(cpu, base, strict=True)]),
+        ratio_to_fetch=round(statistics.median(cpu) / statistics.median(base), 2),
     )
 
 

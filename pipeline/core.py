@@ -25,6 +25,12 @@ COMPILED: Final = (
     "entities.contact_metrics",
     "entities.course",
     "entities.stay",
+    "entities.subscription_metrics",
+    "entities.subscription_steps",
+    "entities.ticket",
+    "entities.ticket_course",
+    "entities.ticket_metrics",
+    "entities.usage_steps",
     "events.call_decode",
     "events.instants",
     "events.names",
@@ -33,6 +39,10 @@ COMPILED: Final = (
     "state.ledger",
     "state.partition",
     "state.retention",
+    "state.subscriptions",
+    "state.tallied",
+    "state.tickets",
+    "state.usages",
 )
 """Where the time of an event goes. None may define a msgspec Struct: compiled, it loses its types."""
 LIBRARY: Final = "pulse_core__mypyc"
