@@ -31,11 +31,13 @@ def text(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def event(stream: str, what: str, at: int, event_id: str, data: str, account: str = "") -> bytes:
+def event(
+    stream: str, what: str, at: int, event_id: str, data: str, account: str = "", tenant: str = "acme"
+) -> bytes:
     about = f'"accountid":"{account}",' if account else ""
     return (
         f'{{"specversion":"1.0","id":"{event_id}","source":"/bench/{stream}","type":"pulse.{stream}.{what}",'
-        f'"time":"{text(at)}","tenantid":"acme",{about}"data":{{{data}}}}}'
+        f'"time":"{text(at)}","tenantid":"{tenant}",{about}"data":{{{data}}}}}'
     ).encode()
 
 
@@ -92,6 +94,56 @@ def subscription_month(accounts: int, start: int, month: int, seed: int = 1) -> 
             found.append(Told(when, key, event("subscription", kind, when, name, data, account)))
     found.sort(key=lambda told: told.at)
     return found
+
+
+def life(number: int, start: int, months: int, tenant: str, seed: int = 1) -> list[Told]:
+    """What billing says of one account in the months from `start` on. Two in three are there from the first
+    month on; one in eight has a second subscription. A month it may change (6 %), go (1.5 %) or come back
+    (20 %); while it is there it pays, fails to (2 %), and is invoiced services (3 %).
+    """
+    drawn = random.Random(f"{seed} {number}")
+    account = f"account-{number}"
+    found: list[Told] = []
+
+    def tell(what: str, at: int, data: str) -> None:
+        name = f"{what}-{number}-{len(found)}"
+        told = event("subscription", what, at, name, data, account, tenant)
+        found.append(Told(at, f"{tenant}|{account}".encode(), told))
+
+    for each in range(2 if drawn.random() < 1 / 8 else 1):
+        about = f'"subscription_id":"subscription-{number}-{each}"'
+        begins, is_on = 0 if drawn.random() < 2 / 3 else drawn.randrange(months), False
+        for month in range(begins, months):
+            at, chance = start + month * MONTH_MS + drawn.randrange(MONTH_MS - 2 * HOUR_MS), drawn.random()
+            minor = 10_000 + 100 * drawn.randrange(500)
+            terms = f'"seats":{1 + drawn.randrange(50)},"plan":"{PLANS[drawn.randrange(3)]}"'
+            state = f'{about},"mrr_minor":{minor},"currency":"EUR",{terms}'
+            if month == begins:
+                tell("started", at, state)
+                is_on = True
+            elif is_on and chance < 0.015:
+                tell("cancelled", at, f'{about},"reason":"voluntary"')
+                is_on = False
+            elif is_on and chance < 0.075:
+                tell("changed", at, state)
+            elif not is_on and chance < 0.2:
+                tell("reactivated", at, state)
+                is_on = True
+            if is_on:
+                what = "payment_failed" if drawn.random() < 0.02 else "paid"
+                amount = f'{about},"amount_minor":{minor},"currency":"EUR"'
+                tell(what, at + HOUR_MS, about if what == "payment_failed" else amount)
+                if drawn.random() < 0.03:
+                    tell("services_invoiced", at + 2 * HOUR_MS - 1, f'{amount},"scope":"out"')
+    return found
+
+
+def use(number: int, at: int, tenant: str, name: str, drawn: random.Random) -> Told:
+    """One use of a feature by one of an account's people."""
+    account, feature = f"account-{number}", FEATURES[min(drawn.randrange(8), drawn.randrange(8))]
+    data = f'"user_ref":"user-{drawn.randrange(1 + number % 3)}","feature":"{feature}"'
+    told = event("usage", "feature_used", at, name, data, account, tenant)
+    return Told(at, f"{tenant}|{account}".encode(), told)
 
 
 def tickets(start: int, every_ms: int = 100, seed: int = 1) -> Iterator[Told]:

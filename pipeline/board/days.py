@@ -1,5 +1,7 @@
 """Each tenant's running local day, and what the board's sums say of it. Source: metrics.md §1."""
 
+from collections.abc import Iterable, Iterator
+
 from pipeline.board.sums import Sums
 from pipeline.metrics.buckets import Cells, merge
 from pipeline.metrics.definitions import Definitions
@@ -23,9 +25,14 @@ class Days:
         merge(total, sums.over_days(self._first(tenant, window), self._today(tenant)[0] - DAY_MS))
         return total
 
-    def each_up_to(self, tenant: str, sums: Sums, window: str) -> dict[int, Cells]:
-        """`up_to_today` as it was on each day of a window."""
-        return sums.up_to_each(self._first(tenant, window), self._today(tenant)[0])
+    def each_up_to(
+        self, tenant: str, sums: Sums, windows: Iterable[str]
+    ) -> Iterator[tuple[str, dict[int, Cells]]]:
+        """`up_to_today` as it was on each day of each window, the longest of which holds the others."""
+        firsts = {window: self._first(tenant, window) for window in windows}
+        told = sums.up_to_each(min(firsts.values()), self._today(tenant)[0])
+        for window, first in firsts.items():
+            yield window, {day: cells for day, cells in told.items() if day >= first}
 
     def up_to_today(self, tenant: str, sums: Sums) -> Cells:
         return sums.up_to(self._today(tenant)[0])

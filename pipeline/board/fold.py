@@ -54,7 +54,8 @@ class Position:
 
     `position` is the next log offset; -1 in the others means that no commit was seen yet.
     `moved_at` is when the log last told of a higher watermark, by append time; `heartbeat_at` when the
-    newest heartbeat in it was sent.
+    newest heartbeat in it was sent. `steps` are the values of step families, which never leave and are many,
+    by series and day.
     """
 
     def __init__(self) -> None:
@@ -68,6 +69,7 @@ class Position:
         self.refused = ""
         self.pending: list[bytes] = []
         self.values: dict[BucketKey, Cells] = {}
+        self.steps: dict[SeriesKey, dict[int, Cells]] = {}
 
 
 class Fold:
@@ -138,29 +140,37 @@ class Fold:
             self.levels.setdefault((family, tenant, dims), {})[source] = value
         elif family == HEARTBEAT.name:
             place.heartbeat_at = value.get(HEARTBEAT.cell("at_ms"), -1)
+        elif family in STEPS:
+            # Everything behind is part of today's sum.
+            days = place.steps.setdefault((family, tenant, dims), {})
+            delta = difference(value, days.get(start, {}))
+            days[start] = value
+            self._add_step((family, tenant, dims), start, delta)
         elif self._is_kept(family, grain, start):
             delta = difference(value, place.values.get(key, {}))
             place.values[key] = value
             self._add(key, delta)
 
-    def _add(self, key: BucketKey, delta: Cells) -> None:
-        grain, family, tenant, dims, start = key
-        series = (family, tenant, dims)
+    def _sums(self, series: SeriesKey) -> Sums:
         sums = self.series.get(series)
         if sums is None:
             sums = self.series[series] = Sums()
+        return sums
+
+    def _add(self, key: BucketKey, delta: Cells) -> None:
+        grain, family, tenant, dims, start = key
+        sums = self._sums((family, tenant, dims))
         if grain == LIVE:
             sums.add_live(start, delta, self.end)
-        elif family in STEPS:
-            sums.add_day(max(start, self._oldest_day), delta)
         else:
             sums.add_day(start, delta)
 
+    def _add_step(self, series: SeriesKey, start: int, delta: Cells) -> None:
+        self._sums(series).add_day(max(start, self._oldest_day), delta)
+
     def _is_kept(self, family: str, grain: str, start: int) -> bool:
-        """Everything ahead is kept: a callback scheduled for tonight counts in tonight's buckets. Of step
-        families everything behind is, too: it is part of today's sum.
-        """
-        return family in STEPS or start >= (self._oldest_day_of(family) if grain == DAY else self._oldest)
+        """Everything ahead is kept: a callback scheduled for tonight counts in tonight's buckets."""
+        return start >= (self._oldest_day_of(family) if grain == DAY else self._oldest)
 
     def _oldest_day_of(self, family: str) -> int:
         is_of_calls = FAMILIES[family].stream == LEAVE.stream
@@ -187,6 +197,9 @@ class Fold:
         place = self.positions.pop(source, Position())
         for key, cells in place.values.items():
             self._add(key, negative(cells))
+        for series, days in place.steps.items():
+            for start, cells in days.items():
+                self._add_step(series, start, negative(cells))
         for told in self.levels.values():
             told.pop(source, None)
         self.expect(source)
@@ -195,8 +208,9 @@ class Fold:
         """Move the windows to `now`, and let go of what no window reaches any more."""
         end = running_end(now)
         if end != self.end:
-            for sums in self.series.values():
-                sums.move(self.end, end)
+            for (family, _, _), sums in self.series.items():
+                if family not in STEPS:
+                    sums.move(self.end, end)
             self.end = end
         if now - self._swept_at >= SWEEP_EVERY_MS:
             self._swept_at = now

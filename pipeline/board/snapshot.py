@@ -307,11 +307,12 @@ def snapshot_of(fold: Fold, definitions: Definitions, now: int) -> Snapshot:
 
 def _daily(fold: Fold, days: Days) -> Daily:
     one_day = (STAYING.name, (ONE_DAY,))
-    told = {tenant: sums for (family, tenant, dims), sums in fold.series.items() if (family, dims) == one_day}
-    return {
-        window: {tenant: days.each_up_to(tenant, sums, window) for tenant, sums in told.items()}
-        for window in DAILY_WINDOWS
-    }
+    found: dict[str, dict[str, Mapping[int, Cells]]] = {window: {} for window in DAILY_WINDOWS}
+    for (family, tenant, dims), sums in fold.series.items():
+        if (family, dims) == one_day:
+            for window, told in days.each_up_to(tenant, sums, DAILY_WINDOWS):
+                found[window][tenant] = told
+    return found
 
 
 def _levels(fold: Fold) -> Iterator[tuple[SeriesKey, tuple[LevelValue, ...]]]:

@@ -31,13 +31,16 @@ def negative(cells: Cells) -> Cells:
 class Sums:
     """10-second buckets by start, day buckets by day number, and the sum of each live window.
 
-    Empty buckets are not kept, so a series without any has nothing to show.
+    Empty buckets are not kept, so a series without any has nothing to show. What was asked of a step family
+    is remembered: a showing costs what has changed since, and a new day only that day.
     """
 
-    __slots__ = ("_stretches", "days", "live", "windows")
+    __slots__ = ("_each", "_stretches", "_up_to", "days", "live", "windows")
 
     def __init__(self) -> None:
         self._stretches: dict[tuple[int, int], Cells] = {}
+        self._up_to: tuple[int, Cells] | None = None
+        self._each: tuple[int, int, dict[int, Cells]] | None = None
         self.live: dict[int, Cells] = {}
         self.days: dict[int, Cells] = {}
         self.windows: dict[str, Cells] = {name: {} for name in LIVE_WINDOWS}
@@ -52,6 +55,10 @@ class Sums:
     def add_day(self, number: int, delta: Cells) -> None:
         """Change one day bucket."""
         _add(self.days, number, delta)
+        if self._up_to is not None and number <= self._up_to[0]:
+            self._up_to = (self._up_to[0], _sum(self._up_to[1], delta))
+        if self._each is not None and number <= self._each[1]:
+            self._each = None
         for stretch in [(first, last) for first, last in self._stretches if first <= number <= last]:
             del self._stretches[stretch]
 
@@ -99,33 +106,55 @@ class Sums:
         return known
 
     def up_to(self, number: int) -> Cells:
-        """The sum of every day bucket up to a day."""
-        total: Cells = {}
-        for day, cells in self.days.items():
-            if day <= number:
-                merge(total, cells)
+        """The sum of every day bucket up to a day. Not to be changed."""
+        reached, total = self._up_to or (-1 << 62, {})
+        if number < reached:
+            return self._sum_of_days(-1 << 62, number, {})
+        if number > reached:
+            total = self._sum_of_days(reached, number, total)
+            self._up_to = (number, total)
         return total
 
-    def up_to_each(self, first: int, last: int) -> dict[int, Cells]:
-        """As `up_to`, of every day from one to another, both inside."""
-        running = self.up_to(first - DAY_MS)
-        found = {}
-        for day in range(first, last + 1, DAY_MS):
-            running = dict(running)
-            merge(running, self.days.get(day, {}))
-            found[day] = running
+    def _sum_of_days(self, after: int, last: int, total: Cells) -> Cells:
+        found = dict(total)
+        for day, cells in self.days.items():
+            if after < day <= last:
+                merge(found, cells)
         return found
+
+    def up_to_each(self, first: int, last: int) -> dict[int, Cells]:
+        """As `up_to`, of every day from one to another, both inside. Not to be changed."""
+        if self._each is None or self._each[:2] != (first, last):
+            running = self._sum_of_days(-1 << 62, first - DAY_MS, {})
+            found = {}
+            for day in range(first, last + 1, DAY_MS):
+                running = _sum(running, self.days.get(day, {}))
+                found[day] = running
+            self._each = (first, last, found)
+        return self._each[2]
 
     def gather_before(self, day: int) -> None:
         """Put what is dated before `day` into `day`: the sums from there on stay what they are."""
         for at in [at for at in self.days if at < day]:
             _add(self.days, day, self.days.pop(at))
+        if self._up_to is not None and self._up_to[0] < day:
+            self._up_to = None
+        if self._each is not None and self._each[0] < day:
+            self._each = None
 
     def drop_before(self, start: int, day: int) -> None:
         """Let go of 10-second buckets before `start` and days before `day`."""
         for edge, buckets in ((start, self.live), (day, self.days)):
             for at in [at for at in buckets if at < edge]:
                 del buckets[at]
+
+
+def _sum(cells: Cells, more: Cells) -> Cells:
+    if not more:
+        return cells
+    total = dict(cells)  # a snapshot may hold the former
+    merge(total, more)
+    return total
 
 
 def _add(buckets: dict[int, Cells], at: int, delta: Cells) -> None:
