@@ -1,12 +1,11 @@
-"""What an account paid, was invoiced and failed to pay, in packed columns: 40 bytes each.
+"""What an account paid, was invoiced and failed to pay: rows of numbers, as the state log holds them.
 
 Billing tells of money every month for years and nothing is judged by it while counting, so an amount is no
 object of its own. Knows no calendar.
 """
 
-from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -21,8 +20,8 @@ Cell: TypeAlias = tuple[int, str, str, int]
 _WIDTH: Final = 4
 
 
-class AmountsPart(Struct, array_like=True, tag="amounts", gc=False):
-    """The amounts of one stretch, or all (`stretch` None), as the state log holds them, by (at, name).
+class Amounts(Struct, array_like=True, tag="amounts", gc=False):
+    """The amounts of one stretch, or all (`stretch` None), by (at, name).
 
     `rows` is flat: time, instant it takes effect (ms), minor units, index of `cells`.
     """
@@ -31,18 +30,6 @@ class AmountsPart(Struct, array_like=True, tag="amounts", gc=False):
     cells: list[Cell]
     names: list[int]
     rows: list[int]
-
-    def facts(self) -> list[SubscriptionFact]:
-        """By (at, name)."""
-        return [_fact(name, row, self.cells) for name, row in _zipped(self.names, self.rows)]
-
-
-class Amounts(Struct, gc=False):
-    """Columns by (at, name), as in `AmountsPart`."""
-
-    cells: list[Cell]
-    names: "array[int]"
-    rows: "array[int]"
 
     def place(self, name: int) -> int | None:
         """Where the event of that name is; None: it is not here."""
@@ -56,59 +43,61 @@ class Amounts(Struct, gc=False):
         while place and (rows[(place - 1) * _WIDTH], names[place - 1]) > (at, fact.name):
             place -= 1
         cell = (fact.kind, fact.subscription, fact.currency or "", fact.detail)
-        if cell not in self.cells:
-            self.cells.append(cell)
         names.insert(place, fact.name)
-        row = array("q", (at, fact.effective, fact.minor or 0, self.cells.index(cell)))
+        row = (at, fact.effective, fact.minor or 0, self._number(cell))
         rows[place * _WIDTH : place * _WIDTH] = row
+
+    def _number(self, cell: Cell) -> int:
+        cells = self.cells
+        if cell not in cells:
+            cells.append(cell)
+        return cells.index(cell)
 
     def remove(self, place: int) -> None:
         """Take out one amount."""
         del self.names[place], self.rows[place * _WIDTH : (place + 1) * _WIDTH]
 
-    def at(self, place: int) -> int:
-        """When one was told, ms."""
-        return self.rows[place * _WIDTH]
+    @property
+    def touched_at(self) -> int:
+        """When the latest was told, ms; 0: there is none."""
+        return self.rows[-_WIDTH] if self.rows else 0
 
     def fact(self, place: int) -> SubscriptionFact:
         """One amount as what was told, without the names of source and event."""
-        row = self.rows[place * _WIDTH : (place + 1) * _WIDTH]
-        return _fact(self.names[place], tuple(row), self.cells)
+        at, effective, minor, cell = self.rows[place * _WIDTH : (place + 1) * _WIDTH]
+        kind, subscription, currency, detail = self.cells[cell]
+        name = self.names[place]
+        fact = SubscriptionFact(name, kind, at, effective, "", "", subscription, detail=detail)
+        if kind != PAYMENT_FAILED:
+            fact.minor, fact.currency = minor, currency
+        return fact
 
     def facts(self) -> list[SubscriptionFact]:
         """All of them, by (at, name)."""
-        return self.cut(None).facts()
+        return [self.fact(place) for place in range(len(self.names))]
 
     def stretches(self) -> set[int]:
         """In which stretches there are any."""
         return {at // STRETCH_MS for at in self.rows[::_WIDTH]}
 
-    def cut(self, stretch: int | None) -> AmountsPart:
-        """The amounts of a stretch, or all."""
-        if stretch is None:
-            return AmountsPart(None, self.cells, self.names.tolist(), self.rows.tolist())
+    def cut(self, stretch: int) -> "Amounts":
+        """The amounts of a stretch."""
         first, after = self._span(stretch)
-        rows = self.rows[first * _WIDTH : after * _WIDTH].tolist()
-        used = sorted(set(rows[_WIDTH - 1 :: _WIDTH]))
-        rows[_WIDTH - 1 :: _WIDTH] = [used.index(cell) for cell in rows[_WIDTH - 1 :: _WIDTH]]
-        return AmountsPart(
-            stretch, [self.cells[cell] for cell in used], self.names[first:after].tolist(), rows
-        )
+        rows = self.rows[first * _WIDTH : after * _WIDTH]
+        found = Amounts(stretch, [], self.names[first:after], rows)
+        rows[_WIDTH - 1 :: _WIDTH] = [found._number(self.cells[cell]) for cell in rows[_WIDTH - 1 :: _WIDTH]]
+        return found
 
-    def put(self, told: AmountsPart) -> None:
+    def put(self, told: "Amounts") -> None:
         """What the log says holds for its stretch, or for all."""
         if told.stretch is None:
-            self.cells, self.names, self.rows = told.cells, array("Q", told.names), array("q", told.rows)
+            self.cells, self.names, self.rows = told.cells, told.names, told.rows
             return
-        for cell in told.cells:
-            if cell not in self.cells:
-                self.cells.append(cell)
-        places = [self.cells.index(cell) for cell in told.cells]
-        rows = told.rows
-        rows[_WIDTH - 1 :: _WIDTH] = [places[cell] for cell in rows[_WIDTH - 1 :: _WIDTH]]
+        rows = told.rows.copy()
+        rows[_WIDTH - 1 :: _WIDTH] = [self._number(told.cells[cell]) for cell in rows[_WIDTH - 1 :: _WIDTH]]
         first, after = self._span(told.stretch)
-        self.names[first:after] = array("Q", told.names)
-        self.rows[first * _WIDTH : after * _WIDTH] = array("q", rows)
+        self.names[first:after] = told.names
+        self.rows[first * _WIDTH : after * _WIDTH] = rows
 
     def _span(self, stretch: int) -> tuple[int, int]:
         ats = self.rows[::_WIDTH]
@@ -116,22 +105,8 @@ class Amounts(Struct, gc=False):
 
 
 def amounts_of(facts: Iterable[SubscriptionFact]) -> Amounts:
-    """The columns of amounts whose names differ."""
-    found = Amounts([], array("Q"), array("q"))
+    """Amounts whose names differ."""
+    found = Amounts(None, [], [], [])
     for fact in facts:
         found.add(fact)
     return found
-
-
-def _zipped(names: Iterable[int], rows: Iterable[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
-    numbers = iter(rows)
-    return zip(names, zip(*[numbers] * _WIDTH, strict=True), strict=True)
-
-
-def _fact(name: int, row: tuple[int, ...], cells: list[Cell]) -> SubscriptionFact:
-    at, effective, minor, cell = row
-    kind, subscription, currency, detail = cells[cell]
-    fact = SubscriptionFact(name, kind, at, effective, "", "", subscription, detail=detail)
-    if kind != PAYMENT_FAILED:
-        fact.minor, fact.currency = minor, currency
-    return fact

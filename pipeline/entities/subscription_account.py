@@ -5,12 +5,12 @@ Source: events.md §3 `subscription` and §4. What the facts mean is read in `su
 
 from bisect import insort
 from collections.abc import Iterable
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
-from pipeline.entities.amounts import STRETCH_MS, Amounts, AmountsPart, amounts_of
+from pipeline.entities.amounts import STRETCH_MS, Amounts, amounts_of
 from pipeline.entities.factset import place, rank
 from pipeline.entities.subscription import STEERING
 from pipeline.events.decoding import DELETED, PASSING, VOIDED, FactEvent
@@ -33,15 +33,40 @@ class Told(Struct, array_like=True, tag="told", gc=False):
         return max(self.passed_at, self.facts[-1].at if self.facts else 0)
 
 
-Part: TypeAlias = Told | AmountsPart
+Part: TypeAlias = Told | Amounts
 """What one value of the state log says of an account; the parts of all keys together are the account."""
 
 
 class Account(Struct, gc=False, eq=False):  # noqa: PLW1641 - changes in place, so it has no hash
-    """What is known of one account's subscriptions."""
+    """What is known of one account's subscriptions. Both parts are held as bytes, as the state log has them,
+    from `pack` until they are asked for: there are many accounts, and each is spoken of a few times a month.
+    """
 
-    told: Told
-    amounts: Amounts
+    told_as: Told | bytes
+    amounts_as: Amounts | bytes
+
+    @property
+    def told(self) -> Told:
+        """All but the amounts, to be read and changed."""
+        told = self.told_as
+        if isinstance(told, bytes):
+            told = self.told_as = _decode_told(told)
+        return told
+
+    @property
+    def amounts(self) -> Amounts:
+        """The amounts, to be read and changed."""
+        amounts = self.amounts_as
+        if isinstance(amounts, bytes):
+            amounts = self.amounts_as = _decode_amounts(amounts)
+        return amounts
+
+    def pack(self) -> None:
+        """Let go of what was made to read. An erased account stays as it is: bytes are never of one."""
+        if isinstance(self.told_as, Told) and not self.told_as.deleted_at:
+            self.told_as = _encode(self.told_as)
+        if isinstance(self.amounts_as, Amounts):
+            self.amounts_as = _encode(self.amounts_as)
 
     def __eq__(self, other: object) -> bool:
         """Whether both say the same."""
@@ -63,8 +88,12 @@ class Account(Struct, gc=False, eq=False):  # noqa: PLW1641 - changes in place, 
     @property
     def touched_at(self) -> int:
         """Latest instant of all."""
-        count = len(self.amounts.names)
-        return max(self.told.touched_at, self.amounts.at(count - 1) if count else 0)
+        return max(self.told.touched_at, self.amounts.touched_at)
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode_told: Final = msgspec.msgpack.Decoder(Told).decode
+_decode_amounts: Final = msgspec.msgpack.Decoder(Amounts).decode
 
 
 class Changed(NamedTuple):
@@ -103,10 +132,22 @@ def known_as(account: Account, name: int) -> SubscriptionFact | None:
 
 def is_plain(account: Account, event: FactEvent) -> bool:
     """Whether the event states something under a name not heard of before, and nothing more."""
-    fact, told = event.fact, account.told
-    if event.voids or told.deleted_at or fact.kind >= PASSING or fact.name in told.voids:
+    fact, told, amounts = event.fact, account.told_as, account.amounts_as
+    if event.voids or fact.kind >= PASSING:
         return False
-    return known_as(account, fact.name) is None
+    name = fact.name
+    packed = _encode(name)
+    # A name is 64 bits of a hash: bytes without it tell of no such fact, and nothing need be unpacked.
+    if isinstance(told, Told) or packed in told:
+        told = account.told
+        if told.deleted_at or name in told.voids:
+            return False
+        for known in told.facts:
+            if known.name == name:
+                return False
+    if isinstance(amounts, Amounts) or packed in amounts:
+        return name not in account.amounts.names
+    return True
 
 
 def add(account: Account, fact: SubscriptionFact) -> Changed:
@@ -129,7 +170,7 @@ def merge(account: Account, event: FactEvent) -> Changed:
         told.deleted_at = max(told.deleted_at, fact.at)
         told.passed_at, told.facts = account.touched_at, []
         stretches |= account.amounts.stretches()
-        account.amounts = amounts_of(())
+        account.amounts_as = amounts_of(())
     elif fact.kind < PASSING and not told.deleted_at and fact.name not in told.voids:
         known = known_as(account, fact.name)
         if known is None or rank(known) < rank(_bare(fact)):
@@ -175,14 +216,18 @@ def _known_by(facts: Iterable[SubscriptionFact], at: int) -> list[SubscriptionFa
     return [fact for fact in facts if min(fact.effective, fact.at) <= at]
 
 
-def parts(account: Account) -> list[Part]:
-    """The whole account as values of the state log."""
-    return [account.told, account.amounts.cut(None)]
+def parts(account: Account) -> list[Part | msgspec.Raw]:
+    """The whole account as values of the state log, or as their bytes."""
+    told, amounts = account.told_as, account.amounts_as
+    return [
+        msgspec.Raw(told) if isinstance(told, bytes) else told,
+        msgspec.Raw(amounts) if isinstance(amounts, bytes) else amounts,
+    ]
 
 
 def put(account: Account, part: Part) -> None:
     """What the state log says holds."""
     if isinstance(part, Told):
-        account.told = part
+        account.told_as = part
     else:
         account.amounts.put(part)

@@ -49,23 +49,15 @@ class Course(NamedTuple):
 
     def shared(self, other: "Course") -> int:
         """How many entries from the first on are the same in both."""
+        columns = [(self.ats, other.ats), (self.seats, other.seats), (self.active, other.active)]
         currencies = {**self.money, **other.money}
-        mine, others = (
-            zip(
-                each.ats,
-                each.seats,
-                each.active,
-                *(each.money.get(currency) or [0] * len(each.ats) for currency in currencies),
-                strict=True,
-            )
-            for each in (self, other)
-        )
-        count = 0
-        for one, another in zip(mine, others, strict=False):
-            if one != another:
-                break
-            count += 1
-        return count
+        columns += [(_column(self, each)[1:], _column(other, each)[1:]) for each in currencies]
+        most = min(len(self.ats), len(other.ats))
+        for place in range(most):
+            for mine, others in columns:
+                if mine[place] != others[place]:
+                    return place
+        return most
 
 
 NO_COURSE: Final = Course([], [], [], [], {})
@@ -217,12 +209,12 @@ def _edges(old: list[int], new: list[int], shared: int, days: list[int], window:
     first = days[0]
     if window == MONTH:
         known = new[bisect_left(new, _month(first)[0], 0, shared) : shared]
-        turns = {*days, *(_month(day)[1] for day in known), *(_month(day)[1] for day in days)}
+        turns = {*days, *[_month(day)[1] for day in known], *[_month(day)[1] for day in days]}
         eves = [(day, _month(day)[0] - 1) for day in sorted(turns)]
     else:
         length = ROLLING[window]
         known = new[bisect_right(new, first - length, 0, shared) : shared]
-        turns = {*days, *(day + length for day in known), *(day + length for day in days)}
+        turns = {*days, *[day + length for day in known], *[day + length for day in days]}
         eves = [(day, day - length) for day in sorted(turns)]
     return [
         (day, bisect_right(old, eve), bisect_right(old, day), bisect_right(new, eve), bisect_right(new, day))

@@ -3,6 +3,7 @@
 Source: architecture.md §2 (Open, Refuse) and the Faust guide §5.
 """
 
+import asyncio
 from typing import Any, Final, NamedTuple
 
 from aiokafka.structs import TopicPartition
@@ -11,7 +12,7 @@ from pipeline.kafka.clients import Clients, running
 from pipeline.kafka.state_log import last_header, scan
 from pipeline.state.codec import Header, read_header
 from pipeline.state.partition import Partition
-from pipeline.state.restore import load
+from pipeline.state.restore import take
 
 FETCH_BYTES: Final = 8 << 20
 
@@ -74,11 +75,12 @@ async def read_log(clients: Clients, source: Source, state: Partition) -> Positi
         first = _check_log(source, header, begin[log_tp])
         _check_source(source, header, begin[source_tp], end[source_tp])
         count = 0
-        batch: list[tuple[str, bytes]] = []
         async for record in scan(consumer, log_tp, first, end[log_tp]):
-            batch.append((read_header(record.headers).kind, record.value))
+            take(state, read_header(record.headers).kind, record.value)
             count += 1
-        load(state, header, batch)
+            # What is fetched already comes without a pause, and probes and heartbeats share this loop.
+            await asyncio.sleep(0)
+        state.restored(header.next_offset, header.watermark)
         return Position(header.restore_from, count)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Final
 
-from pipeline.entities.amounts import STRETCH_MS, AmountsPart
+from pipeline.entities.amounts import STRETCH_MS, Amounts
 from pipeline.entities.subscription import Timeline, timelines
 from pipeline.entities.subscription_account import Part, Told
 from pipeline.events.subscription import PAID, PAYMENT_FAILED, SCOPES, SERVICES_INVOICED, SubscriptionFact
@@ -55,7 +55,7 @@ def _steps(lines: dict[str, Timeline]) -> list[list[object]]:
     return columns
 
 
-def _amount_rows(key: str, part: AmountsPart, origin: Origin) -> Iterator[Row]:
+def _amount_rows(key: str, part: Amounts, origin: Origin) -> Iterator[Row]:
     """`deleted` where no amount is left in a stretch."""
     tenant, _, name = key.partition("|")
     place = (tenant, name, origin.epoch, origin.partition)

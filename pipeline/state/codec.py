@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 
 from pipeline.entities.contact import Chain
+from pipeline.events.names import word
 from pipeline.metrics.buckets import LEVEL, BucketKey, Cells, LevelValue
 
 STATE_FORMAT: Final = 4
@@ -154,11 +155,26 @@ def decode_entities(raw: bytes, entity: Any = Chain) -> list[tuple[str, Any]]:
         raise StateLogError(f"unreadable entities: {error}") from error
 
 
+_DIMS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {}
+_DIMS_KEPT: Final = 10_000
+
+
+def _shared(key: WireKey) -> WireKey:
+    """The key made of texts that other keys have too: there are as many keys as days, and few texts."""
+    grain, family, tenant, dims, start = key
+    known = _DIMS.get(dims)
+    if known is None:
+        if len(_DIMS) >= _DIMS_KEPT:
+            _DIMS.clear()
+        known = _DIMS[dims] = dims
+    return word(grain), word(family), word(tenant), known, start
+
+
 def decode_buckets(raw: bytes) -> list[tuple[BucketKey, str, Cells | LevelValue | None]]:
     """(key, cause, value) of one record. Raises StateLogError."""
     try:
         pairs = _decode_buckets(raw)
-        return [(key, wire[0] if wire else "", _value(key, wire)) for key, wire in pairs]
+        return [(_shared(key), wire[0] if wire else "", _value(key, wire)) for key, wire in pairs]
     except (msgspec.MsgspecError, ValueError) as error:
         raise StateLogError(f"unreadable buckets: {error}") from error
 

@@ -18,17 +18,23 @@ def load(partition: Partition, header: Header, records: Iterable[tuple[str, byte
     Levels are not read: they follow from the entities, which know their instants exactly.
     Raises StateLogError on an unknown kind or unreadable bytes; the partition is then unusable.
     """
-    entities, buckets = partition.entities, partition.ledger.buckets
     for kind, value in records:
-        if kind == ENTITIES:
-            for key, entity in decode_entities(value, partition.kind.entity):
-                entities.load(key, entity)
-        elif kind == BUCKETS:
-            for bucket, _, cells in decode_buckets(value):
-                if isinstance(cells, dict):
-                    buckets[bucket] = cells
-                elif bucket[0] != LEVEL:
-                    buckets.pop(bucket, None)
-        else:
-            raise StateLogError(f"unknown kind of record {kind!r}")
+        take(partition, kind, value)
     partition.restored(header.next_offset, header.watermark)
+
+
+def take(partition: Partition, kind: str, value: bytes) -> None:
+    """As `load`, one record of it; behind the last one, `Partition.restored` is due."""
+    if kind == ENTITIES:
+        entities = partition.entities
+        for key, entity in decode_entities(value, partition.kind.entity):
+            entities.load(key, entity)
+    elif kind == BUCKETS:
+        buckets = partition.ledger.buckets
+        for bucket, _, cells in decode_buckets(value):
+            if isinstance(cells, dict):
+                buckets[bucket] = cells
+            elif bucket[0] != LEVEL:
+                buckets.pop(bucket, None)
+    else:
+        raise StateLogError(f"unknown kind of record {kind!r}")

@@ -50,6 +50,8 @@ class Subscriptions:
         self._definitions = definitions
         self._projections: dict[str, Projection] = {}
         self._read: dict[str, _Read] = {}
+        self._open: set[str] = set()
+        """Accounts that were read since the last commit; the others are packed."""
         self._told_changed: set[str] = set()
         self._stretches_changed: dict[str, set[int]] = {}
         """What the state log must hear of: stretches of amounts, and accounts with any other change."""
@@ -61,6 +63,7 @@ class Subscriptions:
         if account is None:
             account = self.by_key[key] = new_account()
             self._told_changed.add(key)
+        self._open.add(key)
         if is_plain(account, event):
             if fact.kind in STEERING:
                 self._steer(key, account, fact, watermark)
@@ -132,15 +135,21 @@ class Subscriptions:
     def take_changes(self) -> list[tuple[str, Any]]:
         """What a commit writes; asked once."""
         by_key = self.by_key
-        changes: list[tuple[str, Any]] = [(key, by_key[key].told) for key in self._told_changed]
-        changes += [
+        changes: list[tuple[str, Any]] = [
             (key, by_key[key].amounts.cut(stretch))
             for key, stretches in self._stretches_changed.items()
             for stretch in stretches
         ]
+        self._pack()
+        changes += [(key, parts(by_key[key])[0]) for key in self._told_changed]
         self._told_changed.clear()
         self._stretches_changed.clear()
         return changes
+
+    def _pack(self) -> None:
+        for key in self._open:
+            self.by_key[key].pack()
+        self._open.clear()
 
     def values(self, key: str) -> list[Any]:
         """The account in parts that tell it whole."""
@@ -153,6 +162,7 @@ class Subscriptions:
             if account is None:
                 account = self.by_key[key] = new_account()
             put(account, part)
+            account.pack()
 
     def restore(self, watermark: int) -> None:  # noqa: ARG002
         """Nothing follows from the accounts but courses, which are made when first asked for."""

@@ -16,7 +16,7 @@ from pipeline.sink.contact_rows import Origin
 from pipeline.sink.subscription_rows import subscription_rows
 from pipeline.sink.tables import SUBSCRIPTION_AMOUNTS, SUBSCRIPTIONS
 from pipeline.state import subscriptions
-from pipeline.state.codec import STATE_FORMAT, Header, decode_entities
+from pipeline.state.codec import STATE_FORMAT, Header, decode_entities, encode_entities
 from pipeline.state.kinds import SUBSCRIPTION
 from pipeline.state.partition import Partition
 from pipeline.state.restore import load
@@ -227,13 +227,18 @@ def test_an_erasure_empties_every_stretch_and_marks_the_account(rows_after):
     assert [row[-2] for table, row in found if table is SUBSCRIPTIONS] == [1, 1, 1]
 
 
-def test_a_slice_tells_an_account_by_its_stretches():
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_a_slice_tells_an_account_by_its_stretches(is_packed):
     found = kept(declared())
     found.apply(records([paid(2, time=FEBRUARY), paid(3), paid(3, 1)]))
+    if is_packed:
+        written(found)
+    told = [("t|x", value) for value in found.entities.values("t|x")]
     rows = [
         row
-        for part in found.entities.values("t|x")
-        for table, row in subscription_rows("t|x", part, Origin(1, 0, 7))
+        for record in encode_entities(told)
+        for key, part in decode_entities(record, SUBSCRIPTION.entity)
+        for table, row in subscription_rows(key, part, Origin(1, 0, 7))
         if table is SUBSCRIPTION_AMOUNTS
     ]
     assert [(row[4], row[5:8]) for row in rows] == [
