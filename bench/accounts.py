@@ -56,7 +56,7 @@ def main() -> None:
     options.add_argument("--partitions", type=int, default=4, help="of each stream, all of this worker")
     options.add_argument("--uses", type=int, default=90, help="of an account in 90 days")
     options.add_argument("--batch", type=int, default=500, help="events of a turn")
-    options.add_argument("--turn-seconds", type=int, default=60, help="event time of a turn")
+    options.add_argument("--turn-seconds", type=int, default=300, help="event time of a turn")
     given = options.parse_args()
     tenants = {f"tenant-{number}": {"tz": ZONES[number % len(ZONES)]} for number in range(given.tenants)}
     definitions = declare({"tenants": tenants})

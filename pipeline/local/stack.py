@@ -71,6 +71,8 @@ class Stack:
         topics, OSError for a taken port.
         """
         log.info("CoreChosen", kind=CORE.kind, why=CORE.why)
+        # Collections are costly while millions of entities are alive, and find nothing.
+        gc.set_threshold(100_000, 50, 100)
         async with AsyncExitStack() as exits:
             if "board" in self.roles:
                 await self._start_board(exits)
@@ -85,10 +87,8 @@ class Stack:
                 await exits.enter_async_context(self.worker.running())
             if sinking is not None:
                 await sinking
-            # Collections are costly while millions of entities are alive, and find nothing.
             gc.collect()
             gc.freeze()
-            gc.set_threshold(100_000, 50, 100)
             yield self
 
     async def _start_board(self, exits: AsyncExitStack) -> None:

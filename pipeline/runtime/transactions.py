@@ -14,7 +14,6 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from pipeline.kafka.clients import Clients
-from pipeline.runtime.consumer import BatchMessage
 from pipeline.runtime.opening import Position, Source, read_log
 from pipeline.settings import Settings
 from pipeline.state.codec import Header, write_header
@@ -75,9 +74,9 @@ class OwnedPartition:
         self.committed_offset = self.state.next_offset
         self.committed_at = self.opened_at = time.monotonic()
 
-    def apply(self, message: BatchMessage) -> Applied:
-        """Take in one batch; call under the lock. Raises GapError."""
-        applied = self.state.apply(message.records, hole_accepted=message.hole_accepted)
+    def apply(self, records: list[Any], *, hole_accepted: bool) -> Applied:
+        """Take in what was fetched; call under the lock. Raises GapError."""
+        applied = self.state.apply(records, hole_accepted=hole_accepted)
         self.pending += applied.dead_letters
         self.pending_bytes += sum(len(letter.value) for letter in applied.dead_letters)
         self.last_append_ms = max(self.last_append_ms, applied.latest_append)

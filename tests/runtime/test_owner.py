@@ -3,7 +3,6 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -58,7 +57,7 @@ async def take(world: World, owner: OwnedPartition, count: int) -> None:
     first = owner.state.next_offset
     await world.tell_calls(count, 0, first=first)
     records: list[Any] = [each for each in await world.read(world.source, 0) if each.offset >= first]
-    owner.apply(SimpleNamespace(records=records, hole_accepted=False))
+    owner.apply(records, hole_accepted=False)
 
 
 async def test_former_owner_cannot_commit_once_another_has_opened(world):

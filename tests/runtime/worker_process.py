@@ -70,7 +70,7 @@ def dawdle_while_opening() -> None:
 
 
 def raise_in_agent() -> None:
-    def apply(self: Any, message: Any) -> Any:
+    def apply(self: Any, records: Any, *, hole_accepted: bool) -> Any:
         raise ZeroDivisionError("a bug of ours")
 
     OwnedPartition.apply = apply
@@ -80,11 +80,11 @@ def lose_a_batch() -> None:
     """As Faust does after an exception that leaves the agent's body."""
     apply, lost = OwnedPartition.apply, []
 
-    def apply_but_one(self: Any, message: Any) -> Any:
-        if not lost and message.first_offset > 0:
-            lost.append(message)
-            message = type("Nothing", (), {"records": [], "hole_accepted": False})()
-        return apply(self, message)
+    def apply_but_one(self: Any, records: Any, *, hole_accepted: bool) -> Any:
+        if not lost and records[0].offset > 0:
+            lost.append(records)
+            records = []
+        return apply(self, records, hole_accepted=hole_accepted)
 
     OwnedPartition.apply = apply_but_one
 
