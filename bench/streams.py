@@ -11,6 +11,7 @@ pure-Python loop runs in the same round: the ratio to it survives a noisy machin
 import argparse
 import gc
 import time
+import tracemalloc
 from collections.abc import Callable, Iterable
 from itertools import islice
 
@@ -44,12 +45,15 @@ def main() -> None:
         history, measured = STORIES[stream](given.accounts, given.events)
         known = remembered(stream, history)
         say(f"{stream}: {len(history)} events known, {len(measured)} measured")
+        entities, entity_bytes = resident(stream, known)
         rounds = [one_round(stream, known, measured) for _ in range(given.rounds)]
         report(
             "streams",
             stream=stream,
             events=len(measured),
             known=len(history),
+            entities=entities,
+            bytes_per_entity=entity_bytes,
             us_per_event={name: spread([each[name] for each in rounds], 3) for name in rounds[0]},
             ratio_to_baseline=spread([each["apply"] / each["baseline"] for each in rounds], 1),
         )
@@ -99,6 +103,18 @@ def remembered(stream: str, history: list[Told]) -> tuple[Header, list[tuple[str
         state.apply(batch)
     records = [(draft.kind, draft.value) for draft in Snapshot().draft(state).records if not draft.is_slice]
     return Header("entities", state.next_offset, state.watermark, -1, 1, 0, 1, "bench"), records
+
+
+def resident(stream: str, known: tuple[Header, list[tuple[str, bytes]]]) -> tuple[int, int]:
+    """How many entities the state holds, and the bytes in memory of one, its share of the buckets too."""
+    gc.collect()
+    tracemalloc.start()
+    state = Partition(declare({}), Horizons(), stream=stream)
+    load(state, *known)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    count = len(state.entities.by_key)
+    return count, round(held / count)
 
 
 def batches(told: list[Told], offset: int) -> Iterable[list[Record]]:
