@@ -9,10 +9,18 @@ from typing import Final, NamedTuple, TypeAlias
 from pipeline.board.places import STEPS
 from pipeline.board.sums import LONGEST_MS, Sums, difference, negative, running_end
 from pipeline.metrics.buckets import DAY, LIVE, BucketKey, Cells, LevelValue
+from pipeline.metrics.declared import is_projected
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import FAMILIES, HEARTBEAT, LEAVE
 from pipeline.metrics.windows import DAY_MS
-from pipeline.state.codec import BUCKETS, Header, StateLogError, decode_buckets, state_format
+from pipeline.state.codec import (
+    BUCKETS,
+    Header,
+    StateLogError,
+    declared_apart,
+    decode_buckets,
+    state_format,
+)
 
 SLACK_MS: Final = 60_000
 """How far the clock may be set back before a window misses buckets."""
@@ -54,8 +62,8 @@ class Position:
 
     `position` is the next log offset; -1 in the others means that no commit was seen yet.
     `moved_at` is when the log last told of a higher watermark, by append time; `heartbeat_at` when the
-    newest heartbeat in it was sent. `steps` are the values of step families, which never leave and are many,
-    by series and day.
+    newest heartbeat in it was sent. `held`: why what it writes now is left out for the time being. `steps`
+    are the values of step families, which never leave and are many, by series and day.
     """
 
     def __init__(self) -> None:
@@ -67,6 +75,7 @@ class Position:
         self.heartbeat_at = -1
         self.is_caught_up = False
         self.refused = ""
+        self.held = ""
         self.pending: list[bytes] = []
         self.values: dict[BucketKey, Cells] = {}
         self.steps: dict[SeriesKey, dict[int, Cells]] = {}
@@ -80,7 +89,7 @@ class Fold:
         self.series: dict[SeriesKey, Sums] = {}
         self.levels: dict[SeriesKey, dict[Source, LevelValue]] = {}
         self.end = running_end(now)
-        self._format = state_format(definitions.state_fingerprint)
+        self._definitions = definitions
         self._swept_at = now
         self._oldest = self._oldest_day = self._oldest_call_day = 0
         self._set_horizon()
@@ -99,9 +108,9 @@ class Fold:
         if place.refused or record.offset < place.position:
             return False
         header = record.header
-        if header.format != self._format:
-            self.refuse(source, _other_format(header.format, self._format))
-            return False
+        if header.format != (mine := state_format(self._definitions.stored(source.stream))):
+            return self._take_no_foreign(source, place, record, mine)
+        place.held = ""
         if header.next_offset < place.next_offset:
             self.refuse(source, MADE_ANEW)
             return False
@@ -113,6 +122,21 @@ class Fold:
         if not header.is_last_part:
             return False
         return self._commit(source, place, record)
+
+    def _take_no_foreign(self, source: Source, place: Position, record: LogRecord, mine: str) -> bool:
+        """By what is declared here the values mean something else. Where the worker works them out anew from
+        memory it then writes all of them, and the source waits; else it is refused.
+        """
+        apart = declared_apart(record.header.format, mine)
+        if apart is None or not all(is_projected(source.stream, name) for name in apart):
+            self.refuse(source, _other_format(record.header.format, mine, apart))
+            return False
+        place.held = (
+            f"{_declared_otherwise(apart)}, and waits for its worker to be started with the same file"
+        )
+        place.pending.clear()
+        place.position = record.offset + 1
+        return False
 
     def _commit(self, source: Source, place: Position, record: LogRecord) -> bool:
         try:
@@ -238,8 +262,10 @@ class Fold:
                 del place.values[key]
 
 
-def _other_format(found: str, ours: str) -> str:
-    return (
-        f"its log has format {found}, this board reads {ours}: give board and worker the same"
-        " definitions file (thresholds and time zones), or rebuild the stream"
-    )
+def _declared_otherwise(names: list[str]) -> str:
+    return f"its log was written with another {', '.join(names)} than this board's definitions file has"
+
+
+def _other_format(found: str, ours: str, apart: list[str] | None) -> str:
+    told = _declared_otherwise(apart) if apart else f"its log has format {found}, this board reads {ours}"
+    return f"{told}: give board and worker the same version and definitions file, or rebuild the stream"

@@ -11,7 +11,7 @@ class Freshness(NamedTuple):
     """Where one source stands; instants in ms, -1 = no commit seen.
 
     Idle: commits come, but since a minute none with newer events, so its watermark says nothing.
-    `heartbeat_at`: when the newest heartbeat in the numbers was sent.
+    `heartbeat_at`: when the newest heartbeat in the numbers was sent. `held`: why new values are left out.
     """
 
     source: Source
@@ -23,6 +23,7 @@ class Freshness(NamedTuple):
     is_caught_up: bool
     refused: str
     heartbeat_at: int = -1
+    held: str = ""
 
     def age_ms(self, now: int) -> int | None:
         """Since the last commit was appended; None when there was none."""
@@ -41,4 +42,5 @@ def freshness_of(source: Source, place: Position, now: int) -> Freshness:
         place.is_caught_up,
         place.refused,
         place.heartbeat_at,
+        place.held,
     )

@@ -48,6 +48,8 @@ def _fault(each: Freshness, now: int, heartbeat_seconds: float) -> str:
     age = each.age_ms(now)
     if each.refused:
         return f"{name} is refused: {each.refused}"
+    if each.held:
+        return f"{name} stands still: {each.held}"
     if not each.is_caught_up:
         return f"{name} is still being read, at log offset {max(each.position, 0)}"
     if age is not None and age > HEARTBEATS_MISSED * heartbeat_seconds * 1000:

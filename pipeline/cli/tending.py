@@ -25,6 +25,7 @@ from pipeline.core import CORE
 from pipeline.kafka.clients import Clients
 from pipeline.kafka.dead_letters import Letter, read_letters
 from pipeline.kafka.topics import TopicError, check, create_missing, declared_topics
+from pipeline.metrics.declared import PARAMETERS
 from pipeline.sink.ask import AskError, UnavailableError, ask
 from pipeline.sink.clickhouse import STORE_ERRORS
 from pipeline.sink.migrate import MigrationError, migration_status
@@ -104,9 +105,22 @@ def check_config(config: Config = None, *, as_json: AsJson = False) -> None:
     """
     settings = settings_of(config, quiet=True)
     definitions = definitions_of(settings.definitions)
-    document = {"settings": settings.public(), "definitions": definitions.fingerprint, "core": CORE.kind}
+    declared = {
+        each.name: {
+            "declared": definitions.declared.get(each.name),
+            "default": each.default,
+            "applies": each.applies,
+        }
+        for each in PARAMETERS
+    }
+    document = {
+        "settings": settings.public(),
+        "definitions": definitions.fingerprint,
+        "declared": declared,
+        "core": CORE.kind,
+    }
     if as_json:
-        out.print_json(json.dumps(document))
+        out.print_json(json.dumps(document, default=str))
         return
     table = Table("setting", "value")
     for section, values in settings.public().items():
@@ -116,6 +130,12 @@ def check_config(config: Config = None, *, as_json: AsJson = False) -> None:
         else:
             table.add_row(section, ", ".join(values) if isinstance(values, list) else str(values))
     out.print(table)
+    meanings = Table("declared", "in force", "a change applies")
+    for name, told in declared.items():
+        value = told["declared"]
+        text = f"default: {told['default']}" if value is None else json.dumps(value, default=str)
+        meanings.add_row(Text(name), Text(text), told["applies"])
+    out.print(meanings)
     out.print(
         f"definitions {definitions.fingerprint}: {len(definitions.tenants)} tenants, "
         f"{len(definitions.bounds_ms)} bounds",

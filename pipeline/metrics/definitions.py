@@ -4,7 +4,9 @@ Source: metrics.md §1. Takes a parsed table (of definitions.toml or a case file
 """
 
 import json
+from collections.abc import Mapping
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,10 +14,12 @@ from pipeline.metrics.adoption import Adoption, read_adoption
 from pipeline.metrics.buckets import DEFAULT_BOUNDS_S
 from pipeline.metrics.business import WEEKDAYS, Calendar, read_holidays, read_week
 from pipeline.metrics.cost import SupportCost, read_support_cost
+from pipeline.metrics.declared import in_force, stored_in
 from pipeline.metrics.gaming import DEFAULT_THRESHOLD_MS, Gaming, read_gaming
 from pipeline.metrics.health import Health, read_health
 
 UTC_ZONE: Final = ZoneInfo("UTC")
+_USUAL_MS: Final = frozenset(round(bound * 1000) for bound in DEFAULT_BOUNDS_S)
 STUCK_AFTER_S: Final = 4 * 3600
 N_MIN: Final = 20
 FRT_TARGET_S: Final = 24 * 3600
@@ -58,6 +62,8 @@ class Definitions(NamedTuple):
     `margin`: share of revenue kept after its cost, for `clv_predictive`. `adoption`: who has adopted.
     `health`: what the health of an account is made of.
     `gaming`: what the watch on gamed numbers goes by; `thresholds_ms`: where waits may be heaped.
+    `baked`: fingerprints of what differs from the default and is part of stored buckets, by the names in
+    declared.py. `declared`: what was declared, by those names.
     """
 
     tenants: dict[str, Tenant]
@@ -65,7 +71,7 @@ class Definitions(NamedTuple):
     stuck_after_ms: int
     n_min: int
     fingerprint: str
-    state_fingerprint: str
+    baked: Mapping[str, str]
     frt_target_ms: int = FRT_TARGET_S * 1000
     recognition: str = RECOGNITIONS[0]
     margin: float = 1.0
@@ -73,11 +79,16 @@ class Definitions(NamedTuple):
     health: Health = Health()
     gaming: Gaming = Gaming()
     thresholds_ms: tuple[int, ...] = (DEFAULT_THRESHOLD_MS,)
+    declared: Mapping[str, Any] = MappingProxyType({})
 
     def zone(self, tenant: str) -> ZoneInfo:
         """The tenant's time zone."""
         known = self.tenants.get(tenant)
         return known.zone if known else UTC_ZONE
+
+    def stored(self, stream: str) -> str:
+        """What is declared and part of the stream's stored buckets, as `name:fingerprint,…`."""
+        return ",".join(f"{name}:{self.baked[name]}" for name in stored_in(stream) if name in self.baked)
 
     def calendar(self, tenant: str) -> Calendar:
         """The tenant's business hours; open all hours unless declared."""
@@ -86,11 +97,7 @@ class Definitions(NamedTuple):
 
 
 def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Definitions:
-    """Read a table; `thresholds_s` are further bounds a reader asks for. Raises DefinitionsError.
-
-    `state_fingerprint` covers what is baked into stored buckets (bounds, time zones, business hours,
-    holidays, recognition, adoption): another one means another state format (architecture.md §2, Refuse).
-    """
+    """Read a table; `thresholds_s` are further bounds a reader asks for. Raises DefinitionsError."""
     faults = [f"{key}: unknown; known are {sorted(_KNOWN)}" for key in table if key not in _KNOWN]
     tenants = _tenants(table.get("tenants", {}), faults)
     bounds_ms = _bounds(table.get("thresholds", []), thresholds_s, faults)
@@ -106,17 +113,23 @@ def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Defi
         faults.append(f"recognition: {recognition!r}; known are {', '.join(RECOGNITIONS)}")
     if faults:
         raise DefinitionsError("; ".join(faults))
-    baked: dict[str, Any] = {} if recognition == RECOGNITIONS[0] else {"recognition": recognition}
-    if adoption != Adoption():
-        baked["adoption"] = adoption._asdict()
-    zones = {name: str(tenant.zone) for name, tenant in tenants.items() if str(tenant.zone) != "UTC"}
+    baked = {
+        "thresholds": [bound for bound in bounds_ms if bound not in _USUAL_MS],
+        "recognition": "" if recognition == RECOGNITIONS[0] else recognition,
+        "adoption": {} if adoption == Adoption() else adoption._asdict(),
+        "tenants.*.tz": {name: t.zone.key for name, t in tenants.items() if t.zone.key != UTC_ZONE.key},
+        "tenants.*.business_hours": {
+            name: t.business_hours for name, t in tenants.items() if t.business_hours is not None
+        },
+        "tenants.*.holidays": {name: t.holidays for name, t in tenants.items() if t.holidays},
+    }
     return Definitions(
         tenants,
         bounds_ms,
         int(stuck_after * 1000),
         int(n_min),
         _hash(table),
-        _hash({"bounds_ms": bounds_ms, "zones": zones, **_calendars(tenants), **baked}),
+        {name: _hash(told)[:8] for name, told in baked.items() if told},
         round(frt_target * 1000),
         recognition,
         margin,
@@ -126,6 +139,7 @@ def declare(table: dict[str, Any], thresholds_s: tuple[float, ...] = ()) -> Defi
         tuple(
             sorted({DEFAULT_THRESHOLD_MS, *(round(bound * 1000) for bound in table.get("thresholds", []))})
         ),
+        in_force(table),
     )
 
 
@@ -152,6 +166,9 @@ def _tenant(name: str, entry: Any, faults: list[str]) -> Tenant:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         faults.append(f"{place}.tz: {entry.get('tz')!r} is no IANA time zone, e.g. Europe/Bucharest")
     groups = entry.get("ticket_groups", {})
+    if not isinstance(groups, dict) or not all(isinstance(group, str) for group in groups.values()):
+        faults.append(f'{place}.ticket_groups: must be a table of groups by queue, e.g. {{sales = "first"}}')
+        groups = {}
     week = read_week(entry.get("business_hours"), f"{place}.business_hours", faults)
     holidays = read_holidays(entry.get("holidays", []), f"{place}.holidays", faults)
     week_start = entry.get("week_start", WEEKDAYS[0])
@@ -163,19 +180,10 @@ def _tenant(name: str, entry: Any, faults: list[str]) -> Tenant:
         WEEKDAYS.index(week_start) + 1,
         entry.get("business_hours"),
         tuple(sorted(str(day) for day in holidays)),
-        tuple(sorted(groups.items())) if isinstance(groups, dict) else (),
+        tuple(sorted(groups.items())),
         Calendar(zone, week, holidays),
         read_support_cost(entry.get("support_cost"), f"{place}.support_cost", faults),
     )
-
-
-def _calendars(tenants: dict[str, Tenant]) -> dict[str, Any]:
-    closed = {
-        name: [tenant.business_hours, sorted(tenant.holidays)]
-        for name, tenant in tenants.items()
-        if not tenant.calendar.is_always_open
-    }
-    return {"calendars": closed} if closed else {}
 
 
 def _bounds(declared: Any, asked: tuple[float, ...], faults: list[str]) -> tuple[int, ...]:

@@ -10,7 +10,8 @@ from aiokafka.structs import TopicPartition
 
 from pipeline.kafka.clients import Clients, running
 from pipeline.kafka.state_log import last_header, scan
-from pipeline.state.codec import Header, read_header
+from pipeline.metrics.declared import is_projected
+from pipeline.state.codec import Header, declared_apart, read_header
 from pipeline.state.partition import Partition
 from pipeline.state.restore import take
 
@@ -48,10 +49,13 @@ class Source(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Where the log stands: `restore_from` of its last header (−1: none), records read."""
+    """Where the log stands: `restore_from` of its last header (−1: none), records read. `projected`:
+    parameters declared anew since, by which the buckets were worked out anew from memory.
+    """
 
     restore_from: int
     records: int
+    projected: tuple[str, ...] = ()
 
 
 async def read_log(clients: Clients, source: Source, state: Partition) -> Position:
@@ -81,15 +85,31 @@ async def read_log(clients: Clients, source: Source, state: Partition) -> Positi
             # What is fetched already comes without a pause, and probes and heartbeats share this loop.
             await asyncio.sleep(0)
         state.restored(header.next_offset, header.watermark)
-        return Position(header.restore_from, count)
+        projected = declared_apart(header.format, source.format) or ()
+        if projected:
+            await _project(state)
+        return Position(header.restore_from, count, tuple(projected))
+
+
+async def _project(state: Partition) -> None:
+    """Others share the loop: the group's heartbeats must go on."""
+    for _ in state.project():
+        await asyncio.sleep(0)
 
 
 def _check_log(source: Source, header: Header, begin: int) -> int:
-    if header.format != source.format:
+    apart = declared_apart(header.format, source.format)
+    if apart is None:
         raise RefusedError(
-            f"the state log is in format {header.format}, this worker writes {source.format} "
-            "(another version, or time zones or thresholds were declared anew)",
-            f"restore the former definitions, or {_rebuild(source)}",
+            f"the state log is in format {header.format}, this worker writes {source.format}: "
+            "another version wrote it",
+            f"start the former version, or {_rebuild(source)}",
+        )
+    baked = [name for name in apart if not is_projected(source.stream, name)]
+    if baked:
+        raise RefusedError(
+            f"{', '.join(baked)} declared otherwise than when the state was made, and part of its buckets",
+            f"put back the former definitions, or {_rebuild(source)}",
         )
     if header.partitions != source.partitions:
         raise RefusedError(

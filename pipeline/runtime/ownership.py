@@ -196,6 +196,8 @@ class Ownership:
             return
         # What was restored is no garbage: a collection that walked it would stop the loop for seconds.
         gc.freeze()
+        if owned.projected:
+            log.warning("PartitionProjected", declared_anew=", ".join(owned.projected), **owned.source.labels)
         log.info(
             "PartitionOpened",
             next_offset=owned.state.next_offset,

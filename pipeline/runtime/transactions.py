@@ -46,6 +46,7 @@ class OwnedPartition:
         self.commit_began: float | None = None
         self.opened_at = 0.0
         self.restored_records = 0
+        self.projected: tuple[str, ...] = ()
         self.last_append_ms = 0
         self.pending: list[DeadLetter] = []
         self.pending_bytes = 0
@@ -71,7 +72,9 @@ class OwnedPartition:
         position: Position = await read_log(self._clients, source, self.state)
         self.snapshot = Snapshot(position.restore_from)
         self.restored_records = position.records
-        self.committed_offset = self.state.next_offset
+        self.projected = position.projected
+        # What was projected anew must be told, also when no event comes.
+        self.committed_offset = -1 if self.projected else self.state.next_offset
         self.committed_at = self.opened_at = time.monotonic()
 
     def apply(self, records: list[Any], *, hole_accepted: bool) -> Applied:

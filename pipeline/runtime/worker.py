@@ -194,7 +194,7 @@ def _sources(settings: Settings, definitions: Definitions) -> dict[str, Source]:
             log_topic=f"{prefix}.{stream}.state",
             dead_letter_topic=f"{prefix}.dlq",
             group=settings.kafka.group,
-            format=state_format(definitions.state_fingerprint),
+            format=state_format(definitions.stored(stream)),
             version=version("pulse-pipeline"),
         )
         for stream in settings.streams

@@ -40,7 +40,7 @@ from pipeline.sink.status import Place, SinkStatus, State, StatusBoard
 from pipeline.sink.tables import DEFINITIONS
 from pipeline.sink.watch import Watch
 from pipeline.sink.writer import LineStoppedError
-from pipeline.state.codec import Header, read_header
+from pipeline.state.codec import Header, read_header, state_format
 
 log = structlog.get_logger("pulse.sink")
 
@@ -218,7 +218,7 @@ class Sink:
         if stream is None or place in self._checked:
             return
         header = read_header(record.headers)
-        self._warn_of_format(header)
+        self._warn_of_format(stream, header)
         try:
             known = store.last_version(stream, header.epoch, record.partition)
         except STORE_ERRORS as error:
@@ -234,7 +234,8 @@ class Sink:
                 " Start a new epoch (`pulse rebuild`)"
             )
 
-    def _warn_of_format(self, header: Header) -> None:
-        if header.format not in {vectors_of(self._definitions).format, *self._formats}:
+    def _warn_of_format(self, stream: str, header: Header) -> None:
+        mine = state_format(self._definitions.stored(stream))
+        if header.format not in {mine, *self._formats}:
             self._formats.add(header.format)
-            log.warning("FormatDiffers", log=header.format, mine=vectors_of(self._definitions).format)
+            log.warning("FormatDiffers", log=header.format, mine=mine)

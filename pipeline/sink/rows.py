@@ -90,8 +90,8 @@ class Vectors(NamedTuple):
 
 
 def vectors_of(definitions: Definitions) -> Vectors:
-    """The format a worker with the same definitions writes."""
-    return Vectors(state_format(definitions.state_fingerprint), len(definitions.bounds_ms))
+    """The format a worker with the same definitions writes of calls: no other stream has histograms."""
+    return Vectors(state_format(definitions.stored("call")), len(definitions.bounds_ms))
 
 
 def declaration(definitions: Definitions, declared_at: int) -> Row:

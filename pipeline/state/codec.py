@@ -82,9 +82,21 @@ def read_header(headers: Iterable[tuple[str, bytes | None]]) -> Header:
         raise StateLogError(f"not a state-log record: header {error}") from error
 
 
-def state_format(state_fingerprint: str) -> str:
-    """The `format` header: the layout's number and what is baked into buckets."""
-    return f"{STATE_FORMAT}-{state_fingerprint}"
+def state_format(stored: str) -> str:
+    """The `format` header: the layout's number and what is declared and stored in buckets
+    (Definitions.stored).
+    """
+    return f"{STATE_FORMAT}-{stored}" if stored else str(STATE_FORMAT)
+
+
+def declared_apart(format_: str, other: str) -> list[str] | None:
+    """Names of the parameters declared differently behind two formats; None: the layouts differ."""
+    layout, _, stored = format_.partition("-")
+    other_layout, _, other_stored = other.partition("-")
+    pairs = {*filter(None, stored.split(","))} ^ {*filter(None, other_stored.split(","))}
+    if layout != other_layout or not all(":" in pair for pair in pairs):
+        return None
+    return sorted({pair.partition(":")[0] for pair in pairs})
 
 
 def encode_entities(pairs: Sequence[tuple[str, Any]]) -> list[bytes]:

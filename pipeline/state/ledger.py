@@ -4,7 +4,7 @@ Differences are gathered per 10-second bucket and settled into the live and the 
 somebody looks, once per commit: most events meet in few buckets, and sums do not care.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, TypeAlias
 
 from pipeline.events.heartbeat import TENANT as HEARTBEAT_TENANT
@@ -155,6 +155,16 @@ class Ledger:
         known = self._buckets.get(_HEARTBEAT_KEY, {}).get(0, 0)
         if at > known:
             self._put(_HEARTBEAT_KEY, {0: at - known}, "")
+
+    def replace(self, buckets: Mapping[BucketKey, Cells], families: Collection[str]) -> None:
+        """Let these be the buckets of the families; every bucket counts as changed."""
+        changed = self.changed
+        for key in self.keys():
+            changed[key] = ""
+        for key in {*self.buckets, *buckets}:
+            if key[1] in families and self._buckets.get(key, {}) != buckets.get(key, {}):
+                self._buckets[key] = dict(buckets.get(key, {}))
+                changed[key] = "rebuilt"
 
     def _settle(self) -> None:
         """Bring the gathered differences into the buckets; done when somebody looks."""

@@ -4,12 +4,14 @@ Source: architecture.md §2. Values are functions of the partition's records onl
 reads no clock, does no I/O, and knows neither Kafka nor Faust.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
+from pipeline.events.envelope import tenant_of
 from pipeline.events.heartbeat import Heartbeat
 from pipeline.events.rejects import Rejected
 from pipeline.metrics.definitions import Definitions
+from pipeline.metrics.families import FAMILIES
 from pipeline.state.kinds import KINDS
 from pipeline.state.ledger import Ledger
 from pipeline.state.retention import Horizons
@@ -77,6 +79,8 @@ class Partition:
         self.watermark = 0
         self.ledger = Ledger(definitions, horizons)
         self.entities = self.kind.make(self.ledger, definitions, horizons)
+        self._definitions = definitions
+        self._horizons = horizons
         self._check_future = check_future
         self._swept_at = 0
 
@@ -136,6 +140,23 @@ class Partition:
             dead_letters,
             latest_append,
         )
+
+    def project(self, at_once: int = 500) -> Iterator[None]:
+        """Work out anew, by what is declared now, the buckets of a stream whose facts all stay in memory.
+
+        Pauses after so many entities. Every bucket then counts as changed, since whoever followed the log
+        by what is declared now has left out what was written before; `rebuilt` are those whose value is
+        another one.
+        """
+        ledger = self.ledger
+        fresh = Ledger(self._definitions, self._horizons)
+        for number, (key, entity) in enumerate(self.entities.by_key.items(), 1):
+            tenant = tenant_of(key)
+            parts = self.kind.contributions(entity, self._definitions, tenant)
+            fresh.post(tenant, (), parts, "", self.watermark)
+            if number % at_once == 0:
+                yield
+        ledger.replace(fresh.buckets, {f.name for f in FAMILIES.values() if f.stream == self.stream})
 
     def restored(self, next_offset: int, watermark: int) -> None:
         """After loading entities and buckets: take the position the log's headers name."""

@@ -22,7 +22,7 @@ def source(partition: int = 0, stream: str = "call") -> Source:
 
 def header(next_offset: int = 0, watermark: int = 0, **more: Any) -> Header:
     told = {"kind": BUCKETS, "restore_from": -1, "epoch": 1, "floor": 0, "partitions": 1}
-    told |= {"format": state_format(UNDECLARED.state_fingerprint)} | more
+    told |= {"format": state_format(UNDECLARED.stored("call"))} | more
     return Header(next_offset=next_offset, watermark=watermark, **told)
 
 
@@ -60,7 +60,7 @@ class Worker:
         self.state = Partition(definitions, Horizons(), stream=stream, check_future=False)
         self._snapshot = Snapshot()
         self._partitions = partitions
-        self._format = state_format(definitions.state_fingerprint)
+        self._format = state_format(definitions.stored(stream))
         self._log_end = 0
 
     def commit(self, events: Iterable[dict[str, Any]] = ()) -> Commit:

@@ -150,8 +150,7 @@ async def test_the_logs_of_all_streams_are_opened_in_seconds(own_kafka):
     create_missing(admin, topics, local=True)
     admin.close()
     states = [topic.name for topic in topics if topic.kind == "state"]
-    format_ = state_format(UNDECLARED.state_fingerprint)
-    head = write_header(header(partitions=PARTITIONS, format=format_))
+    head = write_header(header(partitions=PARTITIONS, format=state_format(UNDECLARED.stored("call"))))
     async with running(clients.aio_producer(transactional_id=states[0])) as owner:
         await owner.begin_transaction()
         for name in states:

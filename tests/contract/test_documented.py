@@ -45,6 +45,7 @@ READINESS = (
     "is still being read, at log offset ",
     "has had no commit for ",
     "is refused: ",
+    "stands still: ",
     "the event loop has not turned for ",
     "has ended: ",
 )

@@ -34,7 +34,7 @@ def new_owner(world: World) -> OwnedPartition:
         log_topic=world.log,
         dead_letter_topic=world.dead,
         group=world.kafka.group,
-        format=state_format(UNDECLARED.state_fingerprint),
+        format=state_format(UNDECLARED.stored("call")),
         version="1",
         partition=0,
         partitions=1,

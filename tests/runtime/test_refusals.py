@@ -20,7 +20,7 @@ GOOD = Header(
     epoch=1,
     floor=0,
     partitions=7,
-    format=state_format(UNDECLARED.state_fingerprint),
+    format=state_format(UNDECLARED.stored("call")),
 )
 
 

@@ -71,26 +71,28 @@ class Told(NamedTuple):
     value: bytes
 
 
-def quick_settings(kafka: Kafka, **worker: Any) -> Settings:
+def quick_settings(kafka: Kafka, stream: str = "call", **worker: Any) -> Settings:
     """The product's settings with intervals that suit a test."""
-    return Settings(streams=("call",), kafka=kafka.model_dump(), worker=QUICK | worker)
+    return Settings(streams=(stream,), kafka=kafka.model_dump(), worker=QUICK | worker)
 
 
 class World:
     """Everything a test does to Kafka around the workers. Made and used on a running loop."""
 
-    def __init__(self, kafka: Kafka, partitions: int = 2) -> None:
+    def __init__(self, kafka: Kafka, partitions: int = 2, stream: str = "call") -> None:
         self.kafka = kafka
         self.partitions = partitions
+        self.stream = stream
+        self.definitions = UNDECLARED
         self.clients = Clients(kafka)
-        self.source = f"{kafka.topic_prefix}.call"
-        self.log = f"{kafka.topic_prefix}.call.state"
+        self.source = f"{kafka.topic_prefix}.{stream}"
+        self.log = f"{kafka.topic_prefix}.{stream}.state"
         self.dead = f"{kafka.topic_prefix}.dlq"
         self.worker_settings: dict[str, Any] = {}
 
     @property
     def settings(self) -> Settings:
-        return quick_settings(self.kafka, **self.worker_settings)
+        return quick_settings(self.kafka, self.stream, **self.worker_settings)
 
     async def create_topics(
         self,
@@ -101,7 +103,7 @@ class World:
     ) -> None:
         """The declared topics, each but `without`; `config` overrides Kafka's settings by topic."""
         topics = []
-        for topic in declared_topics(self.kafka.topic_prefix):
+        for topic in declared_topics(self.kafka.topic_prefix, (self.stream,)):
             if topic.name in without:
                 continue
             count = {
@@ -223,7 +225,7 @@ class World:
 
     def new_partition(self) -> Partition:
         """An empty state with the worker's own horizons."""
-        return Partition(UNDECLARED, horizons(self.settings))
+        return Partition(self.definitions, horizons(self.settings), stream=self.stream)
 
     async def single_pass(self, partition: int) -> Partition:
         """The oracle: every committed source record, once, in order, by an owner who never stops."""
@@ -258,7 +260,7 @@ class World:
     async def working(self) -> AsyncIterator[Worker]:
         """A worker in this process, its partitions open. Its end would be the test's failure."""
         fatal = Fatal()
-        worker = Worker(self.settings, self.clients, UNDECLARED, Telemetry(), fatal)
+        worker = Worker(self.settings, self.clients, self.definitions, Telemetry(), fatal)
         try:
             async with worker.running():
                 yield worker

@@ -56,7 +56,7 @@ def log_of(
             epoch,
             0,
             1,
-            state_format(definitions.state_fingerprint),
+            state_format(definitions.stored(stream)),
         )
         snapshot.written(offset)
         for index, draft in enumerate(drafts.records, 1):

@@ -78,7 +78,7 @@ def test_another_format_refuses_the_partition_and_says_what_to_do():
     other = declare({"thresholds": [7]})
     fold = Fold(other, T0)
     assert not fold.take(source(), record(0, [(KEY, {0: 3})]))
-    assert "same definitions file" in fold.positions[source()].refused
+    assert "same version and definitions file" in fold.positions[source()].refused
     assert window(fold) == {}
 
 

@@ -62,6 +62,24 @@ def test_check_config_masks_secrets(pulse, monkeypatch, json_wanted):
         assert json.loads(told)["settings"]["sink"]["url"] == "clickhouses://u:***@h/pulse"
 
 
+def test_check_config_tells_what_is_declared_and_what_a_change_takes(pulse, tmp_path):
+    (tmp_path / "definitions.toml").write_text(
+        'stuck_after = 60\n[adoption]\nd = 1\n[tenants.acme]\ntz = "Asia/Tokyo"\nholidays = [2026-12-25]\n'
+    )
+    told = pulse("check-config").output
+    rows = {row.split("│")[1].strip(): row for row in told.splitlines() if row.count("│") == 4}
+    assert "60" in rows["stuck_after"]
+    assert "when reading" in rows["stuck_after"]
+    assert "default: 20" in rows["n_min"]
+    assert "at the next opening, from memory (usage)" in rows["adoption"]
+    assert "Asia/Tokyo" in rows["tenants.*.tz"]
+    assert "after a rebuild (call, ticket, survey); at the next opening, from memory" in rows["tenants.*.tz"]
+    assert "2026-12-25" in rows["tenants.*.holidays"]
+    assert json.loads(pulse("check-config", "--json").output)["declared"]["stuck_after"] == {
+        "declared": 60, "default": "14400", "applies": "when reading",
+    }  # fmt: skip
+
+
 def test_wrong_definitions_end_with_their_place(pulse, tmp_path):
     (tmp_path / "definitions.toml").write_text('[tenants.acme]\ntz = "Mars/Olympus"\n')
     assert "tenants.acme.tz" in pulse("check-config", code=2).stderr

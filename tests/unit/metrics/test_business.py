@@ -113,7 +113,7 @@ def test_a_target_must_be_seconds(target):
 
 def test_another_calendar_is_another_state():
     def fingerprint(**tenant):
-        return declare({"tenants": {"t": tenant}}).state_fingerprint
+        return declare({"tenants": {"t": tenant}}).stored("ticket")
 
     assert fingerprint() == fingerprint(holidays=[])
     assert len({fingerprint(), fingerprint(business_hours=OFFICE), fingerprint(holidays=["2026-12-25"])}) == 3

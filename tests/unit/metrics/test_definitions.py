@@ -1,10 +1,15 @@
 """What may be declared, and that every fault is told at once."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from pipeline.metrics.buckets import DEFAULT_BOUNDS_S
 from pipeline.metrics.cost import SupportCost
-from pipeline.metrics.definitions import DefinitionsError, declare
+from pipeline.metrics.declared import PARAMETERS
+from pipeline.metrics.definitions import _KNOWN, _TENANT_KNOWN, DefinitionsError, declare
+from pipeline.metrics.families import FAMILIES
 from pipeline.metrics.gaming import Gaming
 from pipeline.metrics.health import Health
 
@@ -55,7 +60,7 @@ def test_all_faults_are_told_at_once():
 
 def test_another_threshold_or_zone_is_another_state_format():
     prints = {
-        declare(table).state_fingerprint
+        declare(table).stored("call")
         for table in ({}, {"thresholds": [7]}, {"tenants": {"a": {"tz": "Asia/Kolkata"}}})
     }
     assert len(prints) == 3
@@ -63,7 +68,7 @@ def test_another_threshold_or_zone_is_another_state_format():
 
 def test_what_is_not_baked_into_buckets_keeps_the_state_format():
     one, other = declare({}), declare({"stuck_after": 60, "n_min": 5, "tenants": {"a": {"tz": "UTC"}}})
-    assert one.state_fingerprint == other.state_fingerprint
+    assert one.baked == other.baked == {}
     assert one.fingerprint != other.fingerprint
 
 
@@ -88,7 +93,7 @@ def test_health_that_cannot_be_is_told(table, told):
 
 
 def test_health_is_applied_when_reading():
-    assert declare({"health": {"days": 7}}).state_fingerprint == declare({}).state_fingerprint
+    assert declare({"health": {"days": 7}}).baked == {}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +124,7 @@ def support_cost(table):
 def test_what_support_costs_is_applied_when_reading():
     told = support_cost({"currency": "EUR", "ticket_minor": 650})
     assert told.tenants["acme"].support_cost == SupportCost("EUR", 0, 650)
-    assert told.state_fingerprint == declare({}).state_fingerprint
+    assert told.baked == {}
     assert declare({"tenants": {"acme": {}}}).tenants["acme"].support_cost is None
 
 
@@ -138,3 +143,45 @@ def test_what_support_costs_is_applied_when_reading():
 def test_a_support_cost_that_cannot_be_is_told(table, told):
     with pytest.raises(DefinitionsError, match=told):
         support_cost(table)
+
+
+SETTINGS = (Path(__file__).parents[3] / "docs/settings.md").read_text(encoding="utf-8")
+
+
+def test_every_key_that_may_be_declared_is_a_parameter_that_says_how_a_change_applies():
+    known = {each.name.removeprefix("tenants.*.") for each in PARAMETERS}
+    assert {*_KNOWN, *_TENANT_KNOWN} - {"tenants"} == known
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda each: each.name)
+def test_the_page_tells_of_a_parameter_how_a_change_applies(parameter):
+    (row,) = re.findall(rf"^\| `{re.escape(parameter.name)}` \|.*$", SETTINGS, re.MULTILINE)
+    assert row.split(" | ")[3].startswith(parameter.applies)
+
+
+CHANGES = {
+    "thresholds": {"thresholds": [17]},
+    "stuck_after": {"stuck_after": 60},
+    "n_min": {"n_min": 7},
+    "frt_target": {"frt_target": 60},
+    "recognition": {"recognition": "event"},
+    "margin": {"margin": 0.5},
+    "adoption": {"adoption": {"a": 7}},
+    "health": {"health": {"days": 7}},
+    "gaming": {"gaming": {"baseline": 14}},
+    "tz": {"tz": "Asia/Tokyo"},
+    "week_start": {"week_start": "sun"},
+    "business_hours": {"business_hours": {"mon": ["09:00-17:00"]}},
+    "holidays": {"holidays": ["2026-12-25"]},
+    "ticket_groups": {"ticket_groups": {"sales": "first"}},
+    "support_cost": {"support_cost": {"currency": "EUR", "hour_minor": 1}},
+}
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda each: each.name)
+@pytest.mark.parametrize("stream", sorted({family.stream for family in FAMILIES.values()}))
+def test_a_change_is_in_the_state_of_just_the_streams_that_store_it(parameter, stream):
+    change = CHANGES[parameter.name.removeprefix("tenants.*.")]
+    table = {"tenants": {"t": change}} if parameter.name.startswith("tenants") else change
+    assert (declare(table).stored(stream) != declare({}).stored(stream)) == (stream in parameter.stored)
+    assert set(declare(table).declared) == {parameter.name}
