@@ -196,7 +196,7 @@ async def test_another_format_is_refused_and_said_on_readyz(log):
         answer = await until(
             board, "/readyz", lambda _, a: any("is refused" in reason for reason in a["reasons"])
         )
-        assert "same definitions file" in " ".join(answer["reasons"])
+        assert "same version and definitions file" in " ".join(answer["reasons"])
 
 
 async def test_a_log_cut_above_what_a_restore_needs_is_refused(log):

@@ -7,7 +7,7 @@ from pipeline.board.fold import Fold
 from pipeline.metrics.declared import OPENING, PARAMETERS
 from pipeline.metrics.definitions import declare
 from pipeline.metrics.families import FAMILIES
-from pipeline.state.codec import declared_apart, state_format
+from pipeline.state.codec import STATE_FORMAT, declared_apart, state_format
 from pipeline.state.partition import Partition
 from pipeline.state.restore import load
 from pipeline.state.retention import Horizons
@@ -133,6 +133,8 @@ def test_formats_name_what_is_declared_apart():
     assert apart("ticket") == ["tenants.*.tz"]
 
 
-@pytest.mark.parametrize("format_", ["2", "3-0123456789ab", "", "4-tenants.*.tz:1"])
+@pytest.mark.parametrize(
+    "format_", ["2", f"{STATE_FORMAT}-0123456789ab", "", f"{STATE_FORMAT + 1}-tenants.*.tz:1"]
+)
 def test_another_layout_is_not_ours_to_read(format_):
     assert declared_apart(format_, state_format("tenants.*.tz:1")) is None
