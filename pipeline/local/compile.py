@@ -42,7 +42,8 @@ def say(line: str) -> None:
 
 def compiler() -> str:
     """The C compiler setuptools takes: that of the variable CC, or the one this Python was made with."""
-    return os.environ.get("CC") or (sysconfig.get_config_var("CC") or "cc").split()[0]
+    command: str = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
+    return command.split(maxsplit=1)[0]
 
 
 def tools() -> str:
