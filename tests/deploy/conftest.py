@@ -1,7 +1,8 @@
 """docker-compose.yml as Compose reads it, variables left as they stand; and a whole installation that runs."""
 
 import time
-from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +23,16 @@ def services(compose) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def rig(kafka, tmp_path_factory) -> Iterator[Rig]:
+def rig(kafka, tmp_path_factory) -> Rig:
+    """One for all tests of this folder, and no longer: it would take its share of the machine from the others."""
     name = f"d{time.time_ns() % 10**9}"
     own = kafka.model_copy(update={"topic_prefix": name, "group": name})
-    with installation(own, tmp_path_factory.mktemp("rig")) as found:
-        yield found
+    return _RUNNING.enter_context(installation(own, tmp_path_factory.mktemp("rig")))
+
+
+_RUNNING = ExitStack()
+
+
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    if nextitem is None or nextitem.path.parent != Path(__file__).parent:
+        _RUNNING.close()
