@@ -213,7 +213,7 @@ def _counted(outcome: str) -> Callable[[Asked], Answer]:
 
 def asa_queue(asked: Asked) -> Answer:
     answered = asked.left("answered")
-    if asked.parameters.get("name") == "created":
+    if "created" in (asked.parameters.get("name"), asked.parameters.get("clock")):
         return _mean([0 if leg.enqueued is None else leg.left - leg.created for leg in answered])
     return _mean([leg.wait for leg in answered])
 
@@ -260,16 +260,20 @@ def _waiting(asked: Asked, now: int) -> list[int]:
     return [leg.enqueued for leg in there if leg.enqueued <= now]
 
 
+def _stuck_after(asked: Asked) -> int:
+    return asked.parameters.get("stuck_after_ms", STUCK_AFTER_MS)
+
+
 def in_queue(asked: Asked, now: int) -> Answer:
-    return len([at for at in _waiting(asked, now) if now - at <= STUCK_AFTER_MS]), None
+    return len([at for at in _waiting(asked, now) if now - at <= _stuck_after(asked)]), None
 
 
 def stuck(asked: Asked, now: int) -> Answer:
-    return len([at for at in _waiting(asked, now) if now - at > STUCK_AFTER_MS]), None
+    return len([at for at in _waiting(asked, now) if now - at > _stuck_after(asked)]), None
 
 
 def oldest_waiting(asked: Asked, now: int) -> Answer:
-    ages = [(now - at) / 1000 for at in _waiting(asked, now) if now - at <= STUCK_AFTER_MS]
+    ages = [(now - at) / 1000 for at in _waiting(asked, now) if now - at <= _stuck_after(asked)]
     return max(ages, default=None), None
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.replay.cases import check, event_lines
+from pipeline.sources.files import read_case
 from tests import chain_oracle, oracle
 
 PATHS = sorted((Path(__file__).parent / "cases").glob("*.json"))
-CASES = {path.stem: json.loads(path.read_text()) for path in PATHS}
+CASES = {path.stem: read_case(path) for path in PATHS}
 
 
 def streams(case):
@@ -40,16 +41,18 @@ def test_oracle_agrees_with_the_case_too(name):
     for expected in case["expect"]:
         known = {*oracle.WINDOWS, *oracle.LEVELS, *chain_oracle.CHAINS, *chain_oracle.RANKS}
         if expected["metric"] in known and "window" not in expected:
-            value, n = by_oracle(events, expected)
+            value, n = by_oracle(events, expected, case.get("definitions", {}))
             assert value == (None if expected.get("absent") else pytest.approx(expected["value"]))
             assert n is None or n == expected.get("n", n)
 
 
-def by_oracle(events, expected):
+def by_oracle(events, expected, declared):
     name, dims = expected["metric"], expected.get("dims", {})
     if name in oracle.LEVELS:
         now = oracle.instant(expected["at"])
-        return oracle.LEVELS[name](oracle.Asked(oracle.chosen(oracle.legs(events, now), dims)), now)
+        stuck_after_ms = declared.get("stuck_after", 4 * 3600) * 1000
+        found = oracle.chosen(oracle.legs(events, now), dims)
+        return oracle.LEVELS[name](oracle.Asked(found, parameters={"stuck_after_ms": stuck_after_ms}), now)
     definition = expected.get("definition", {})
     definition = {"name": definition} if isinstance(definition, str) else definition
     start, end = oracle.instant(expected["from"]), oracle.instant(expected["to"])

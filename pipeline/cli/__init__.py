@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import asking, demo, feeding, reconciling, running, tending
+from pipeline.cli import asking, demo, feeding, reconciling, running, tending, verifying
 from pipeline.cli.terms import EXIT_CODES, out
 from pipeline.core import CORE
 
@@ -21,7 +21,7 @@ app = typer.Typer(
 app.command(rich_help_panel="Run")(demo.demo)
 app.command(rich_help_panel="Run")(running.run)
 app.command(rich_help_panel="Ask")(asking.replay)
-app.command(rich_help_panel="Ask")(asking.verify)
+app.command(rich_help_panel="Ask")(verifying.verify)
 app.command(rich_help_panel="Ask")(reconciling.reconcile)
 app.command(rich_help_panel="Ask")(tending.sql)
 app.command(rich_help_panel="Feed")(feeding.simulate)

@@ -1,4 +1,4 @@
-"""`replay` and `verify`: numbers from files, without Kafka."""
+"""`replay`: numbers from files, without Kafka."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,12 +14,11 @@ from pipeline.cli.wall import WIDE
 from pipeline.events.instants import instant_text
 from pipeline.metrics.buckets import Family
 from pipeline.metrics.catalogue import METRICS, DefinitionError
-from pipeline.metrics.definitions import DefinitionsError
 from pipeline.metrics.families import FAMILIES, FLOW, STANDING
 from pipeline.metrics.metric import Metric
 from pipeline.metrics.windows import Window
 from pipeline.replay.answer import Facts
-from pipeline.replay.cases import CaseError, Replay, Verdict, check
+from pipeline.replay.cases import Replay
 from pipeline.replay.cases import replay as run_events
 from pipeline.replay.question import Question
 from pipeline.sources.files import lines_of
@@ -193,80 +192,3 @@ def _print_replay(
         )
     if len(rejects) > 20:
         err.print(f"… and {len(rejects) - 20} more; --json has all")
-
-
-def verify(
-    paths: Annotated[list[Path], typer.Argument(help="Case files, or folders of them.")],
-    *,
-    known_only: Annotated[
-        bool, typer.Option("--known-only", help="Leave out metrics this version does not have.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Run case files through the core in six orders of events and compare every number.
-
-    Example: [bold]pulse verify tests/cases --known-only[/bold]
-    """
-    files = [file for path in paths for file in _case_files(path)]
-    verdicts: list[Verdict] = []
-    broken: list[str] = []
-    left_out: list[str] = []
-    for file in track(files, "verify", console=err, disable=not err.is_terminal, transient=True):
-        try:
-            case = json.loads(file.read_text(encoding="utf-8"))
-            if known_only and not _asks_what_is_known(case):
-                left_out.append(file.stem)
-                continue
-            verdicts += check(case)
-        except (OSError, json.JSONDecodeError, CaseError, DefinitionsError) as error:
-            broken.append(f"{file.name}: {error}")
-    counted = [verdict for verdict in verdicts if verdict.is_known or not known_only]
-    faults = [verdict for verdict in counted if verdict.fault]
-    if as_json:
-        document = {"agreed": len(counted) - len(faults), "faults": [_said(v) for v in faults]}
-        out.print_json(json.dumps(document | {"broken": broken, "left_out": left_out}))
-    else:
-        _print_verify(counted, faults, broken)
-        if left_out:
-            err.print(f"left out, nothing in them is known yet: {', '.join(left_out)}", highlight=False)
-    if faults or broken:
-        raise typer.Exit(int(Exit.DIFFERENT))
-
-
-def _asks_what_is_known(case: Any) -> bool:
-    """False where every metric asked for belongs to a later version; such events may be unknown too."""
-    asked = case.get("expect") if isinstance(case, dict) else None
-    return not isinstance(asked, list) or any(each.get("metric") in METRICS for each in asked)
-
-
-def _case_files(path: Path) -> list[Path]:
-    if path.is_dir():
-        return sorted(path.glob("*.json"))
-    if not path.exists():
-        stop(Exit.USAGE, f"{path}: no such file or folder")
-    return [path]
-
-
-def _said(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "case": verdict.case,
-        "order": verdict.order,
-        "expectation": verdict.place,
-        "metric": verdict.expected.get("metric"),
-        "fault": verdict.fault,
-    }
-
-
-def _print_verify(counted: list[Verdict], faults: list[Verdict], broken: list[str]) -> None:
-    for verdict in faults:
-        out.print(
-            f"✗ {verdict.case} [{verdict.order}] expectation {verdict.place} "
-            f"{verdict.expected.get('metric')}: {verdict.fault}",
-            markup=False,
-            highlight=False,
-        )
-    for line in broken:
-        out.print(f"✗ {line}", markup=False, highlight=False)
-    cases = sorted({verdict.case for verdict in counted})
-    agreed = len(counted) - len(faults)
-    out.print(f"{agreed} of {len(counted)} numbers agree ({', '.join(cases)})", highlight=False)

@@ -10,6 +10,11 @@ def _by_leave(name: str, unit: str, text: str, window: Any, **more: Any) -> Metr
     return Metric(name, unit, text, ("leave", "cohort"), parameters=("by",), window=window, **more)
 
 
+def _by_enqueue(name: str, unit: str, text: str, window: Any, *parameters: str, **more: Any) -> Metric:
+    more.setdefault("fault", calls.cohort_fault)
+    return Metric(name, unit, text, ("cohort",), parameters=(*parameters, "by"), window=window, **more)
+
+
 def _percentile(percent: int) -> Metric:
     return _by_leave(
         f"asa_p{percent}",
@@ -33,6 +38,7 @@ METRICS: Final = (
         " included; `created` starts the clock when the leg was created.",
         calls.asa_queue,
         variants=("enqueued", "created"),
+        label="clock",
     ),
     _by_leave(
         "wait_all",
@@ -77,30 +83,22 @@ METRICS: Final = (
         "Legs answered by a bot; in no answer time.",
         calls.counter("bot_answered"),
     ),
-    Metric(
-        "offered",
-        "count",
-        "Legs that entered the queue, by enqueue time.",
-        ("cohort",),
-        window=calls.offered,
-    ),
-    Metric(
+    _by_enqueue("offered", "count", "Legs that entered the queue, by enqueue time.", calls.offered),
+    _by_enqueue(
         "abandon_rate",
         "ratio",
         "Of the legs that entered the queue: abandoned after more than S seconds / offered.",
-        ("cohort",),
-        parameters=("S",),
-        window=calls.abandon_rate,
+        calls.abandon_rate,
+        "S",
     ),
-    Metric(
+    _by_enqueue(
         "service_level",
         "ratio",
         "Of the legs that entered the queue: answered by a human within X seconds, over what the"
         " definition counts.",
-        ("cohort",),
+        service_level.service_level,
+        *service_level.PARAMETERS,
         variants=tuple(service_level.BASES),
-        parameters=service_level.PARAMETERS,
-        window=service_level.service_level,
         maturity=service_level.maturity_ms,
         fault=service_level.fault_of,
     ),

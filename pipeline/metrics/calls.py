@@ -33,6 +33,11 @@ def family_asked(definition: Mapping[str, Any]) -> Family:
     return COHORT if definition.get("by") == "enqueue" else LEAVE
 
 
+def cohort_fault(definition: Mapping[str, Any]) -> str:
+    """What is of the enqueue cohort cannot be asked by leave; '' when it is not."""
+    return "it is always by enqueue" if definition.get("by") == "leave" else ""
+
+
 def total(cells: Cells, family: Family, *names: str) -> int:
     """The sum of counters."""
     return sum(cells.get(family.cell(name), 0) for name in names)

@@ -45,9 +45,13 @@ def metric_of(name: str) -> Metric:
 
 def definition_of(metric: Metric, asked: str | Mapping[str, Any] | None) -> Definition:
     """A variant's name or parameters as one object {"name": …, …}. Raises DefinitionError."""
-    if asked is None:
-        asked = {}
-    table = {"name": asked} if isinstance(asked, str) else dict(asked)
+    if not isinstance(asked, str | Mapping | None):
+        raise DefinitionError(f"{metric.name}: {asked!r} is neither a definition's name nor its parameters")
+    table = {"name": asked} if isinstance(asked, str) else dict(asked or {})
+    if metric.label in table:
+        labelled = table.pop(metric.label)
+        if table.setdefault("name", labelled) != labelled:
+            raise DefinitionError(f"{metric.name}: {metric.label} {labelled!r} is not name {table['name']!r}")
     name = table.setdefault("name", metric.variants[0])
     if name not in metric.variants:
         known = ", ".join(metric.variants)

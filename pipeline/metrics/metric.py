@@ -32,7 +32,8 @@ class Metric(NamedTuple):
     is dated at or before then). `level_of` gives the level function of a definition where it has any;
     `level_dims` are dimensions that are no part of a series but read from its ages. `only` are dimensions
     of the family, by name, in which it counts one value. `fault` says what is
-    wrong with parameters that are sound one by one, '' = nothing.
+    wrong with parameters that are sound one by one, '' = nothing. `label`: in a definition another word for
+    `name`, that of the Prometheus label which carries it.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Metric(NamedTuple):
     level_of: Callable[[Definition], Level] | None = None
     level_dims: tuple[str, ...] = ()
     only: tuple[tuple[str, str], ...] = ()
+    label: str = "name"
 
     @property
     def stream(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from pipeline.metrics.buckets import Cells
-from pipeline.metrics.calls import SHORT_ABANDON_S, at_most, total
+from pipeline.metrics.calls import SHORT_ABANDON_S, at_most, cohort_fault, total
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import COHORT
 from pipeline.metrics.numbers import Number, proportion
@@ -50,9 +50,11 @@ def maturity_ms(definition: Mapping[str, Any]) -> int:
 
 
 def fault_of(definition: Mapping[str, Any]) -> str:
-    """A switch on where it means nothing; '' when all are in place."""
+    """A switch on where it means nothing, or by leave; '' when all are in place."""
     strange = [name for name in SWITCHES if definition.get(name)] if definition["name"] != "genesys" else []
-    return f"{strange[0]} is a switch of the definition genesys" if strange else ""
+    if strange:
+        return f"{strange[0]} is a switch of the definition genesys"
+    return cohort_fault(definition)
 
 
 def service_level(cells: Cells, definition: Mapping[str, Any], definitions: Definitions) -> Number:

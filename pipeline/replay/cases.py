@@ -21,6 +21,7 @@ from pipeline.state.partition import Applied, DeadLetter, Partition
 from pipeline.state.retention import NO_HORIZONS
 
 SHUFFLES: Final = 3
+ORDERS: Final = ("given", "reverse", *(f"shuffle {seed}" for seed in range(SHUFFLES)), "doubled")
 STREAMS: Final = {f"pulse.{stream}" for stream in KINDS}
 
 
@@ -115,14 +116,12 @@ def event_lines(events: Sequence[Mapping[str, Any]]) -> list[bytes]:
 
 def check(case: Mapping[str, Any]) -> Iterator[Verdict]:
     """Every expectation in every order. Raises CaseError, DefinitionsError."""
-    name = str(case.get("id", "?"))
-    expectations = case.get("expect")
-    if not isinstance(case.get("events"), list) or not isinstance(expectations, list):
-        raise CaseError(f"{name}: a case has `events` and `expect`, both lists")
+    _check_shape(case)
+    name, expectations = str(case.get("id", "?")), case["expect"]
     foreign = {str(event.get("type")).rpartition(".")[0] for event in case["events"]} - STREAMS
     if foreign:
         fault = f"unknown stream {min(foreign)}"
-        yield Verdict(name, "given", 0, {}, None, fault, is_known=False)
+        yield Verdict(name, ORDERS[0], 0, {}, None, fault, is_known=False)
         return
     table = {**case.get("definitions", {}), "tenants": case.get("tenants", {})}
     definitions = declare(table, thresholds_of(entry.get("definition") for entry in expectations))
@@ -140,27 +139,51 @@ def check(case: Mapping[str, Any]) -> Iterator[Verdict]:
             yield _judge(name, order, index, expected, facts)
 
 
+def _check_shape(case: Any) -> None:
+    """Raises CaseError that names the place of what is no case file's form."""
+    if not isinstance(case, Mapping):
+        raise CaseError("a case is an object with `events` and `expect`")
+    name = case.get("id", "?")
+    for key in ("events", "expect"):
+        if not isinstance(case.get(key), list):
+            raise CaseError(f"{name}: a case has `events` (or `events_file`) and `expect`, lists")
+        for place, each in enumerate(case[key]):
+            if not isinstance(each, Mapping):
+                raise CaseError(f"{name}: {key}[{place}] is no object: {each!r}")
+    for key in ("tenants", "definitions"):
+        if not isinstance(case.get(key, {}), Mapping):
+            raise CaseError(f"{name}: `{key}` is an object")
+
+
 def _orders(lines: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
-    yield "given", lines
-    yield "reverse", lines[::-1]
+    shuffles = []
     for seed in range(SHUFFLES):
         shuffled = list(lines)
         random.Random(seed).shuffle(shuffled)
-        yield f"shuffle {seed}", shuffled
-    yield "doubled", [line for line in lines for _ in range(2)]
+        shuffles.append(shuffled)
+    doubled = [line for line in lines for _ in range(2)]
+    yield from zip(ORDERS, (lines, lines[::-1], *shuffles, doubled), strict=True)
 
 
 def question_of(expected: Mapping[str, Any]) -> Question:
     """What an expectation asks. Raises CaseError, BadTimeError."""
+    dims = expected.get("dims", {})
+    if not isinstance(dims, Mapping) or not all(isinstance(value, str) for value in dims.values()):
+        raise CaseError(f"`dims` is {dims!r}, no object of texts")
+    for field in ("from", "to", "at"):
+        if not isinstance(expected.get(field, ""), str):
+            raise CaseError(f"`{field}` is {expected[field]!r}, no instant as text")
     span = None
     if "from" in expected or "to" in expected:
         if "from" not in expected or "to" not in expected:
             raise CaseError("an expectation with `from` needs `to`, and the reverse")
+        if "window" in expected:
+            raise CaseError("an expectation asks `from` and `to`, or a `window`, not both")
         span = Window(instant_ms(expected["from"]), instant_ms(expected["to"]))
     return Question(
         expected["metric"],
         expected.get("definition"),
-        expected.get("dims", {}),
+        dims,
         span,
         instant_ms(expected["at"]) if "at" in expected else None,
         expected.get("window"),
@@ -174,14 +197,25 @@ def _judge(
     expected: Mapping[str, Any],
     facts: Facts,
 ) -> Verdict:
-    if expected.get("metric") not in METRICS:
+    if str(expected.get("metric")) not in METRICS:
         fault = f"unknown metric {expected.get('metric')!r}"
         return Verdict(case, order, index, expected, None, fault, is_known=False)
     try:
+        _check_numbers(expected)
         number = facts.answer(question_of(expected))
     except ValueError as error:
         return Verdict(case, order, index, expected, None, str(error))
     return Verdict(case, order, index, expected, number, difference(expected, number))
+
+
+def _check_numbers(expected: Mapping[str, Any]) -> None:
+    """An expectation that holds whatever comes, or holds it to no number, is a mistake. Raises CaseError."""
+    if not expected.get("absent") and not expected.keys() & {"value", "low", "high", "n"}:
+        raise CaseError("nothing is expected: say `value`, `low`, `high`, `n` or `absent`")
+    for field in ("value", "low", "high", "n", "tol"):
+        number = expected.get(field, 0)
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise CaseError(f"`{field}` is {number!r}, no number")
 
 
 def difference(expected: Mapping[str, Any], number: Number) -> str:

@@ -31,6 +31,8 @@ def window_of(question: Question, tenant: str, definitions: Definitions) -> Wind
     if question.span is not None:
         if question.span.start % BUCKET_MS or question.span.end % BUCKET_MS:
             raise DefinitionError("from and to must lie on 10-second edges")
+        if question.span.end < question.span.start:
+            raise DefinitionError("to lies before from")
         return question.span
     if question.at is None or question.window is None:
         raise DefinitionError(f"{question.metric} needs from and to, or at and window")

@@ -23,6 +23,7 @@ from pipeline.replay.question import Question
 from pipeline.settings import Settings
 from pipeline.sink.ask import select
 from pipeline.sink.reconcile import Difference, compare
+from pipeline.sources.files import read_case
 from pipeline.state.kinds import KINDS
 
 PULSE = Path(sys.executable).with_name("pulse")
@@ -42,7 +43,7 @@ def told_lately(now: int) -> tuple[dict, list[dict]]:
     tenants: dict[str, dict] = {}
     found: list[dict] = []
     for path in sorted(CASES.glob("*.json")):
-        case = json.loads(path.read_text())
+        case = read_case(path)
         events = [json.loads(line) for line in event_lines(case["events"])]
         own = {tenant: f"{path.stem}.{tenant}" for tenant in {event["tenantid"] for event in events}}
         tenants |= {own[name]: told for name, told in case.get("tenants", {}).items() if name in own}

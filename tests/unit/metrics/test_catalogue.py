@@ -77,6 +77,9 @@ def test_unknown_metric_is_told_the_known_ones():
     [
         ("weekly", "no definition 'weekly'; known are enqueued, created"),
         ({"name": "weekly"}, "no definition 'weekly'"),
+        ({"clock": "weekly"}, "no definition 'weekly'"),
+        ({"clock": "created", "name": "enqueued"}, "clock 'created' is not name 'enqueued'"),
+        (["created"], "neither a definition's name nor its parameters"),
         ({"X": 20}, "no parameter 'X'; known are by"),
         ({"by": "leav"}, 'known are "leave" and "enqueue"'),
     ],
@@ -88,6 +91,19 @@ def test_unknown_definition_is_told_the_known_ones(asked, told):
 
 def test_default_definition_is_the_first_variant():
     assert definition_of(METRICS["asa_queue"], None) == {"name": "enqueued"}
+
+
+def test_the_label_of_prometheus_names_a_definition_too():
+    asked = {"clock": "created", "by": "enqueue"}
+    assert definition_of(METRICS["asa_queue"], asked) == {"name": "created", "by": "enqueue"}
+
+
+@pytest.mark.parametrize("name", ["offered", "abandon_rate", "service_level"])
+def test_what_is_always_of_the_cohort_is_never_by_leave(name):
+    metric = METRICS[name]
+    assert family_of(metric, definition_of(metric, {"by": "enqueue"})) == "cohort"
+    with pytest.raises(DefinitionError, match=f"{name}: it is always by enqueue"):
+        definition_of(metric, {"by": "leave"})
 
 
 def test_definition_by_enqueue_reads_the_cohort():
@@ -160,7 +176,7 @@ def test_long_queue_of_stuck_legs_still_shows_the_oldest_that_waits():
     ("asked", "told"),
     [
         ("lenient", "no definition 'lenient'; known are strict, all, answered, forgiving, amazon, genesys"),
-        ({"Y": 20}, "no parameter 'Y'; known are X, S, mature, flowouts, drop_short, drop_abandoned"),
+        ({"Y": 20}, "no parameter 'Y'; known are X, S, mature, flowouts, drop_short, drop_abandoned, by"),
         ({"X": "20"}, "X: '20'; a threshold is a number of seconds"),
         ({"S": -1}, "S: -1; a threshold is a number of seconds, at least 0"),
         ({"X": True}, "X: True; a threshold"),

@@ -47,10 +47,23 @@ def test_right_number_is_no_fault():
         ({"from": "yesterday"}, "'yesterday' is not RFC 3339 with a zone"),
         ({"metric": "asa"}, "unknown metric 'asa'"),
         ({"metric": "in_queue"}, "in_queue is a level: ask for it `at` an instant"),
+        ({"metric": ["asa_queue"]}, "unknown metric ['asa_queue']"),
+        ({"to": "2026-03-02T08:00:00Z"}, "to lies before from"),
+        ({"from": 5}, "`from` is 5, no instant as text"),
+        ({"window": "1h"}, "an expectation asks `from` and `to`, or a `window`, not both"),
+        ({"dims": ["q"]}, "`dims` is ['q'], no object of texts"),
+        ({"dims": {"queue": 5}}, "`dims` is {'queue': 5}, no object of texts"),
+        ({"value": None}, "`value` is None, no number"),
+        ({"definition": 5}, "asa_queue: 5 is neither a definition's name nor its parameters"),
     ],
 )
 def test_whatever_is_wrong_is_told(wrong, told):
     assert faults({**ASKED, **wrong}) == {told}
+
+
+def test_an_expectation_that_holds_whatever_comes_is_told():
+    vacuous = {name: ASKED[name] for name in ("metric", "from", "to")}
+    assert faults(vacuous) == {"nothing is expected: say `value`, `low`, `high`, `n` or `absent`"}
 
 
 def test_half_a_window_is_told():
@@ -69,9 +82,21 @@ def test_expectation_is_judged_in_six_orders():
     assert orders == ["given", "reverse", "shuffle 0", "shuffle 1", "shuffle 2", "doubled"]
 
 
-@pytest.mark.parametrize("case", [{}, {"events": []}, {"expect": []}, {"events": {}, "expect": []}])
-def test_file_that_is_no_case_is_told(case):
-    with pytest.raises(CaseError, match="both lists"):
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [
+        ([], "a case is an object"),
+        ({}, "lists"),
+        ({"events": []}, "lists"),
+        ({"expect": []}, "lists"),
+        ({"events": {}, "expect": []}, "lists"),
+        ({"id": "X", "events": [{}, 3], "expect": []}, r"X: events\[1\] is no object: 3"),
+        ({"id": "X", "events": [], "expect": [3]}, r"X: expect\[0\] is no object: 3"),
+        ({"events": [], "expect": [], "tenants": ["t"]}, "`tenants` is an object"),
+    ],
+)
+def test_file_that_is_no_case_is_told(case, told):
+    with pytest.raises(CaseError, match=told):
         list(check(case))
 
 
