@@ -5,7 +5,7 @@ number. Asks through `ask`, compares plain rows; knows neither HTTP nor a client
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 from math import isclose
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -13,7 +13,16 @@ from pipeline.events.instants import instant_ms, instant_text
 from pipeline.metrics.catalogue import METRICS
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import ADOPTION, FLOW, STANDING, STAYING
-from pipeline.metrics.windows import DAY_WINDOWS, LIVE_WINDOWS, day_window, live_window, local_date
+from pipeline.metrics.windows import (
+    BUCKET_MS,
+    DAY_WINDOWS,
+    LIVE_WINDOWS,
+    day_window,
+    floor_bucket,
+    live_window,
+    local_date,
+    midnight,
+)
 from pipeline.sink.ask import Answer
 
 Ask: TypeAlias = Callable[[str], Answer]
@@ -141,7 +150,7 @@ def _of_store(
     for row, window in (
         *_live_rows(ask, now),
         *_summed_rows(ask, now, days, definitions, metrics),
-        *_day_rows(ask, days),
+        *_day_rows(ask, now, days, definitions),
         *_step_rows(ask, days, metrics),
         *_level_rows(ask, now, definitions),
     ):
@@ -179,18 +188,47 @@ def _live_rows(ask: Ask, now: int) -> _Rows:
             yield row | {"metric": "asa_customer"}, window
 
 
-def _day_rows(ask: Ask, days: Mapping[str, date]) -> _Rows:
+def _day_rows(ask: Ask, now: int, days: Mapping[str, date], definitions: Definitions) -> _Rows:
     if not days:
         return
     wanted = ", ".join(sorted({f"'{day}'" for day in days.values()}))
+    ahead = _ahead(ask, now, days, definitions)
     for view in ("support_days", "ticket_days", "voice_days"):
         for row in _rows(ask, f"SELECT * FROM {view} WHERE day IN ({wanted})"):  # noqa: S608
             is_today = str(row["day"]) == str(days.get(row["tenant"]))
             if is_today and _is_counted_as_the_board_does(row):
-                yield row, "today"
+                later = ahead.get(_key(row, _definition(row), ""))
+                yield (row if later is None else _without(row, later)), "today"
     for row in _rows(ask, f"SELECT * FROM asa_customer WHERE day IN ({wanted})"):  # noqa: S608
         if str(row["day"]) == str(days.get(row["tenant"])):
             yield row | {"metric": "asa_customer"}, "today"
+
+
+def _ahead(
+    ask: Ask, now: int, days: Mapping[str, date], definitions: Definitions
+) -> dict[Key, dict[str, Any]]:
+    """Parts of the running day that start after now: callbacks by when they enter the queue. A day's row has
+    them; what is `today` on the board has them not yet.
+    """
+    ends: dict[int, set[str]] = {}
+    for tenant, day in days.items():
+        ends.setdefault(midnight(day + timedelta(days=1), definitions.zone(tenant)), set()).add(tenant)
+    first = floor_bucket(now) + BUCKET_MS
+    return {
+        _key(row, _definition(row), ""): row
+        for end, tenants in ends.items()
+        if end > first
+        for row in _rows(
+            ask,
+            f"SELECT * FROM support_window(from = '{_instant(first)}', to = '{_instant(end)}')",  # noqa: S608
+        )
+        if row["tenant"] in tenants and _is_counted_as_the_board_does(row)
+    }
+
+
+def _without(row: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    rest = {**row, **{part: (row.get(part) or 0) - (later.get(part) or 0) for part in _PARTS}}
+    return rest | {"value": _value(rest), "low": None, "high": None}
 
 
 _BY_DAY: Final = (

@@ -22,7 +22,7 @@ from pipeline.replay.cases import event_lines, replay
 from pipeline.replay.question import Question
 from pipeline.settings import Settings
 from pipeline.sink.ask import select
-from pipeline.sink.reconcile import Difference, compare
+from pipeline.sink.reconcile import DIMENSIONS, Difference, compare
 from pipeline.sources.files import read_case
 from pipeline.state.kinds import KINDS
 
@@ -199,6 +199,5 @@ def held_to_the_facts(api: dict, events: list[dict], definitions: Definitions) -
 
 
 def question_of(row: dict, at: int) -> Question:
-    places = ("tenant", "queue", "group", "channel", "currency", "stage")
-    dims = {name: row[name] for name in places if row.get(name) is not None}
+    dims = {name: row[name] for name in DIMENSIONS if row.get(name) is not None}
     return Question(row["metric"], row["definition"], dims, None, at, row.get("window"))
