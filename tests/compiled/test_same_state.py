@@ -22,6 +22,7 @@ from pipeline.sources.business.params import DAY_MS, Business, Gaming, Links
 from pipeline.sources.business.world import STREAMS
 from pipeline.sources.centre import CallCentre, Chaos
 from pipeline.sources.everything import simulate_all
+from pipeline.sources.files import read_case
 from pipeline.sources.simulate import encode
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +35,7 @@ STRANGE = [None, True, 0, -1, 1 << 70, 0.5, "", "x" * 300, "\ud800", "2026-02-30
 
 def cases() -> Iterator[tuple[str, str, int, bytes]]:
     for path in sorted((ROOT / "tests/cases").glob("*.json")):
-        for event in json.loads(path.read_text())["events"]:
+        for event in read_case(path)["events"]:
             yield (
                 path.stem,
                 event["type"].split(".")[1],
