@@ -203,8 +203,8 @@ def test_the_wheel_makes_topics_and_tables_and_serves_the_page(run, installed, o
     with subprocess.Popen([installed / "bin/pulse", "run"], cwd=tmp_path, env=clean(environment)) as process:
         try:
             deadline = time.monotonic() + 60
-            while (done := ready(check, environment)).returncode != 0:
-                assert time.monotonic() < deadline, done.stdout
+            while (done := ready(check, environment, tmp_path)).returncode != 0:
+                assert time.monotonic() < deadline, done.stdout + done.stderr
                 assert process.poll() is None
                 time.sleep(0.3)
             with urllib.request.urlopen(f"http://127.0.0.1:{board}/", timeout=5) as page:
@@ -213,12 +213,15 @@ def test_the_wheel_makes_topics_and_tables_and_serves_the_page(run, installed, o
             assert process.wait(60) == 0
         finally:
             process.kill()
-    assert ready(check, environment).returncode == 1
+    assert ready(check, environment, tmp_path).returncode == 1
 
 
-def ready(check: list[str | Path], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def ready(
+    check: list[str | Path], environment: dict[str, str], elsewhere: Path
+) -> subprocess.CompletedProcess[str]:
+    """Asked from elsewhere: beside the sources `python -m` would take them, which nobody may have compiled."""
     return subprocess.run(
-        check, env=clean(environment), capture_output=True, text=True, check=False, timeout=30
+        check, cwd=elsewhere, env=clean(environment), capture_output=True, text=True, check=False, timeout=30
     )
 
 
