@@ -1,8 +1,17 @@
-"""What a commit writes of entities that the state log holds whole, one value each, and takes back."""
+"""What entities of several streams share: the cause of a change; of those that the state log holds whole, one
+value each, what a commit writes and takes back.
+"""
 
 from typing import TypeVar
 
+from pipeline.events.decoding import DELETED, FactEvent
+
 E = TypeVar("E")
+
+
+def cause_of(event: FactEvent) -> str:
+    """What a bucket is told to have changed by: deleted, corrected, or '' for what is merely new."""
+    return "deleted" if event.fact.kind == DELETED else "corrected" if event.voids else ""
 
 
 def take_changed(

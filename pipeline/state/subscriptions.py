@@ -21,10 +21,10 @@ from pipeline.entities.subscription_account import (
     put,
 )
 from pipeline.entities.subscription_steps import Course, Projection
-from pipeline.events.decoding import DELETED, FactEvent
-from pipeline.events.envelope import tenant_of
+from pipeline.events.decoding import FactEvent
 from pipeline.events.subscription import SubscriptionFact
 from pipeline.metrics.definitions import Definitions
+from pipeline.state.changes import cause_of
 from pipeline.state.contacts import APPLIED, DUPLICATE
 from pipeline.state.ledger import Ledger
 
@@ -66,19 +66,19 @@ class Subscriptions:
         self._open.add(key)
         if is_plain(account, event):
             if fact.kind in STEERING:
-                self._steer(key, account, fact, watermark)
+                self._steer(account, event, watermark)
             self._note(key, add(account, fact))
             return APPLIED
         if is_known(account, event):
             return DUPLICATE
-        self._correct(key, account, event, watermark)
+        self._correct(account, event, watermark)
         return APPLIED
 
-    def _steer(self, key: str, account: Account, fact: SubscriptionFact, watermark: int) -> None:
+    def _steer(self, account: Account, event: FactEvent, watermark: int) -> None:
         """One more fact, not yet among the account's, says from its instant on something else than before."""
-        recognition = self._definitions.recognition
-        tenant = tenant_of(key)
-        projection = self._projection(tenant)
+        fact: SubscriptionFact = event.fact
+        key, recognition = event.key, self._definitions.recognition
+        projection = self._projection(event.tenant)
         told, course = self._reading(key, account, projection)
         stated = placed(fact, recognition)
         line = told.get(fact.subscription)
@@ -90,19 +90,17 @@ class Subscriptions:
             told = lines([*account.told.facts, fact], recognition)
         latter, shared = projection.course(told.values(), course, stated.place[0])
         self._keep(key, _Read(told, latter))
-        self._ledger.post(tenant, (), projection.changes(course, latter, shared), "", watermark)
+        self._ledger.post(event.tenant, (), projection.changes(course, latter, shared), "", watermark)
 
-    def _correct(self, key: str, account: Account, event: FactEvent, watermark: int) -> None:
+    def _correct(self, account: Account, event: FactEvent, watermark: int) -> None:
         """Whatever is not just one more fact: read the account before and after."""
-        tenant = tenant_of(key)
-        projection = self._projection(tenant)
+        key, projection = event.key, self._projection(event.tenant)
         course = self._reading(key, account, projection).course
         self._note(key, merge(account, event))
         latter = self._read_anew(account, projection)
         self._keep(key, latter)
         added = projection.changes(course, latter.course, course.shared(latter.course))
-        cause = "deleted" if event.fact.kind == DELETED else "corrected" if event.voids else ""
-        self._ledger.post(tenant, (), added, cause, watermark)
+        self._ledger.post(event.tenant, (), added, cause_of(event), watermark)
 
     def _projection(self, tenant: str) -> Projection:
         found = self._projections.get(tenant)

@@ -13,7 +13,7 @@ from pipeline.events.envelope import tenant_of
 from pipeline.metrics.buckets import LEVEL, Contribution, difference
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import FAMILIES
-from pipeline.state.changes import load_whole, take_changed
+from pipeline.state.changes import cause_of, load_whole, take_changed
 from pipeline.state.contacts import APPLIED, DUPLICATE, LATE
 from pipeline.state.ledger import Ledger
 from pipeline.state.retention import NEVER_MS
@@ -23,16 +23,13 @@ class Tally(NamedTuple):
     """What is particular to a stream. `due_at` None, or answering None: never leaves. `contributions` of
     (entity, what is declared, tenant): the tenant's zone and calendar may decide.
 
-    `late_ms`: an event so far behind the watermark whose entity is unknown is not applied. `since`
-    of (entity, event) tells from which instant on the event can change what is counted, and
-    `contributions` then takes it as a fourth argument: both sides of the difference leave out the same.
+    `late_ms`: an event so far behind the watermark whose entity is unknown is not applied.
     """
 
     stream: str
     contributions: Callable[..., list[Contribution]]
     due_at: Callable[[Any], int | None] | None = None
     late_ms: int = NEVER_MS
-    since: Callable[[Any, Any], int | None] | None = None
 
 
 class Tallied:
@@ -71,10 +68,9 @@ class Tallied:
             return DUPLICATE
         self.changed.add(key)
         tenant = event.tenant
-        since = self._tally.since(entity, event) if self._tally.since else None
-        before = self._count(tenant, entity, since)
+        before = self._count(tenant, entity)
         merge(entity, event)
-        after = self._count(tenant, entity, since)
+        after = self._count(tenant, entity)
         self._post(event, *difference(before, after), watermark)
         self._set_alarm(key, entity)
         return APPLIED
@@ -82,14 +78,11 @@ class Tallied:
     def _post(
         self, event: FactEvent, removed: list[Contribution], added: list[Contribution], watermark: int
     ) -> None:
-        tenant, fact = event.tenant, event.fact
-        cause = "deleted" if fact.kind == DELETED else "corrected" if event.voids else ""
-        if self._ledger.post(tenant, removed, added, cause, watermark):
-            self._ledger.post_late(tenant, self._tally.stream, fact.at, 1)
+        if self._ledger.post(event.tenant, removed, added, cause_of(event), watermark):
+            self._ledger.post_late(event.tenant, self._tally.stream, event.fact.at, 1)
 
-    def _count(self, tenant: str, entity: FactSet[Any], since: int | None = None) -> list[Contribution]:
-        more = () if since is None else (since,)
-        return self._tally.contributions(entity, self._definitions, tenant, *more)
+    def _count(self, tenant: str, entity: FactSet[Any]) -> list[Contribution]:
+        return self._tally.contributions(entity, self._definitions, tenant)
 
     def _set_alarm(self, key: str, entity: FactSet[Any]) -> None:
         due = self._tally.due_at(entity) if self._tally.due_at else None

@@ -17,10 +17,11 @@ from pipeline.entities.usage import (
     take_use,
 )
 from pipeline.entities.usage_steps import Projection, changes_since
-from pipeline.events.decoding import DELETED, FactEvent
+from pipeline.events.decoding import FactEvent
 from pipeline.metrics.buckets import difference
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.windows import DAY_MS
+from pipeline.state.changes import cause_of
 from pipeline.state.contacts import APPLIED, DUPLICATE
 from pipeline.state.ledger import Ledger
 
@@ -75,8 +76,7 @@ class Usages:
             account.days = projection.day_sets(account.uses)
         after = projection.contributions(account, account.days or {}, since)
         removed, added = difference(before, after)
-        cause = "deleted" if event.fact.kind == DELETED else "corrected" if event.voids else ""
-        self._ledger.post(event.tenant, removed, added, cause, watermark)
+        self._ledger.post(event.tenant, removed, added, cause_of(event), watermark)
         self._told_changed.add(key)
         self._days_changed.update((key, day) for day in days)
         return APPLIED
