@@ -12,9 +12,9 @@ import json
 import time
 import urllib.request
 
-from counted import aggregating, child, counted, cpu, probe, resident_mib, until
+from counted import aggregating, counted, probe, until
 from mixed import SHARES
-from rig import report, say, spread
+from rig import child, cpu, report, resident_mib, say, spread
 
 from pipeline.board.server import Board
 from pipeline.kafka.clients import Clients, running

@@ -1,9 +1,7 @@
 """Topics of all streams that a worker has counted: what a board and a sink read."""
 
 import asyncio
-import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -14,8 +12,9 @@ from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from mixed import SHARES, fill, measure
-from rig import broker
+import mixed
+from mixed import SHARES, fill
+from rig import broker, child
 from throughput import renew
 
 from pipeline.events.instants import instant_text
@@ -53,7 +52,7 @@ def counted(events: int, accounts: int) -> Iterator[Counted]:
             "PULSE_LOG__LEVEL": "warning",
         }
         told = asyncio.run(fill(clients, events, accounts))
-        measure(told, env)
+        child(mixed.__file__, env, f"--events={told}")
         yield Counted(settings, env, told)
 
 
@@ -97,25 +96,6 @@ def probe(name: str) -> tuple[bytes, bytes]:
         "time": instant_text(now), "tenantid": "bench", "data": {"contact_id": name, "queue_id": name},
     }  # fmt: skip
     return f"bench|{name}".encode(), encode(told)
-
-
-def child(script: str, env: dict[str, str], *arguments: str) -> dict[str, Any]:
-    """Run the other half of a bench in a process of its own and read the JSON it prints."""
-    command = [sys.executable, script, "--child", *arguments]
-    done = subprocess.run(command, env=os.environ | env, stdout=subprocess.PIPE, check=True, timeout=540)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-def cpu() -> float:
-    """Seconds of all threads of this process so far."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-def resident_mib() -> float:
-    """At most, so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 async def until(holds: Callable[[], bool], pause: float = 0.005) -> float:

@@ -10,26 +10,19 @@ state logs.
 
 import argparse
 import asyncio
-import json
-import os
-import resource
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from itertools import chain, count, islice, product
 
 import stories
-from rig import broker, cores, report, say, spread
+from aggregate import run_worker
+from rig import broker, child, cores, report, say, spread
 from stories import DAY_MS, MONTH_MS, Told
 from throughput import renew
 
 from pipeline.kafka.clients import Clients, running
 from pipeline.kafka.topics import declared_topics
-from pipeline.metrics.definitions import declare
-from pipeline.runtime.worker import Worker
-from pipeline.settings import Settings, load
-from pipeline.telemetry import Telemetry
+from pipeline.settings import load
 
 SHARES = {
     "call": 0.50, "usage": 0.30, "ticket": 0.15,
@@ -64,7 +57,7 @@ def main() -> None:
                 "PULSE_STREAMS": ",".join(SHARES),
                 "PULSE_LOG__LEVEL": "warning",
             }
-            rounds[core].append(measure(told, env))
+            rounds[core].append(child(__file__, env, f"--events={told}"))
             say(f"round {number}, {core}: {rounds[core][-1]}")
     for core, found in rounds.items():
         tell(core, found, told, given.accounts)
@@ -127,41 +120,6 @@ async def fill(clients: Clients, events: int, accounts: int) -> int:
         await producer.flush()
     say(f"produced: {sent}")
     return sum(sent.values())
-
-
-def measure(events: int, env: dict[str, str]) -> dict[str, float]:
-    """Run one worker process and read the JSON it prints."""
-    command = [sys.executable, __file__, "--child", "--events", str(events)]
-    done = subprocess.run(command, env={**os.environ, **env}, stdout=subprocess.PIPE, check=True, timeout=540)
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return result
-
-
-def _cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-async def run_worker(settings: Settings, events: int) -> None:
-    """Aggregate everything; CPU counts from the call that joins the group."""
-    telemetry = Telemetry()
-    worker = Worker(settings, Clients(settings.kafka), declare({}), telemetry)
-    cpu, began, first = _cpu(), time.monotonic(), 0.0
-    async with worker.running():
-        owned = worker.ownership.owned
-        while sum(each.committed_offset for each in owned.values()) < events:
-            if not first and any(each.state.next_offset for each in owned.values()):
-                first = time.monotonic()
-            await asyncio.sleep(0.05)
-        seconds, used = time.monotonic() - (first or began), _cpu() - cpu
-        commits = telemetry.registry.get_sample_value("pulse_transactions_total", {"outcome": "committed"})
-        told = {
-            "cpu_us_per_event": used / events * 1e6,
-            "events_per_second": events / seconds,
-            "resident_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            "commits": commits,
-        }
-        print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""What the benches share: a broker of their own, numbers with their noise, one JSON line."""
+"""What the benches share: a broker and a process of their own, numbers with their noise, one JSON line."""
 
 import argparse
 import json
 import os
 import platform
+import resource
 import statistics
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -56,3 +58,22 @@ def report(bench: str, *, core: str = CORE.kind, **fields: Any) -> None:
         "core": core,
     }
     print(json.dumps({"bench": bench, "machine": machine, **fields}), flush=True)
+
+
+def child(script: str, env: dict[str, str], *arguments: str) -> dict[str, Any]:
+    """Run the other half of a bench in a process of its own and read the JSON it prints."""
+    command = [sys.executable, script, "--child", *arguments]
+    done = subprocess.run(command, env=os.environ | env, stdout=subprocess.PIPE, check=True, timeout=540)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def cpu() -> float:
+    """Seconds of all threads of this process so far."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def resident_mib() -> float:
+    """At most, so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -13,9 +13,9 @@ import json
 import time
 from functools import partial
 
-from counted import aggregating, child, counted, cpu, probe, resident_mib, until
+from counted import aggregating, counted, probe, until
 from kafka import TopicPartition
-from rig import report, say, spread
+from rig import child, cpu, report, resident_mib, say, spread
 
 from pipeline.kafka.clients import Clients, running
 from pipeline.metrics.definitions import declare

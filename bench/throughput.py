@@ -10,23 +10,17 @@ run, as a baseline for the machine's mood.
 import argparse
 import asyncio
 import json
-import os
-import resource
 import statistics
-import subprocess
-import sys
 import time
 from itertools import islice, product
 
-from rig import broker, cores, report, say, spread
+from aggregate import run_worker
+from rig import broker, child, cores, cpu, report, say, spread
 
 from pipeline.kafka.clients import Clients, running
 from pipeline.kafka.topics import Topic, create_missing, declared_topics
-from pipeline.metrics.definitions import declare
-from pipeline.runtime.worker import Worker
 from pipeline.settings import Settings, load
 from pipeline.sources.simulate import CallCentre, encode, simulate
-from pipeline.telemetry import Telemetry
 
 HOUR_MS = 3_600_000
 
@@ -40,8 +34,8 @@ def main() -> None:
     options.add_argument("--child", choices=("worker", "fetch"), help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.child:
-        child = {"worker": run_worker, "fetch": run_fetch}[given.child]
-        asyncio.run(child(load(), given.events))
+        half = {"worker": run_worker, "fetch": run_fetch}[given.child]
+        asyncio.run(half(load(), given.events))
         return
     with broker() as settings:
         topics = declared_topics(settings.kafka.topic_prefix)
@@ -60,8 +54,8 @@ def main() -> None:
                 "PULSE_CORE": core,
                 "PULSE_LOG__LEVEL": "warning",
             }
-            fetches.append(measure("fetch", given.events, settings_env))
-            rounds[core].append(measure("worker", given.events, settings_env))
+            fetches.append(child(__file__, settings_env, "fetch", f"--events={given.events}"))
+            rounds[core].append(child(__file__, settings_env, "worker", f"--events={given.events}"))
             say(f"round {number}, {core}: {rounds[core][-1]}")
     base = [each["cpu_us_per_event"] for each in fetches]
     for core, found in rounds.items():
@@ -111,51 +105,6 @@ async def fill(clients: Clients, events: int, rate: float) -> None:
     say(f"{events} events produced in {time.monotonic() - began:.0f} s")
 
 
-def measure(what: str, events: int, env: dict[str, str]) -> dict[str, float]:
-    """Run one child process and read the JSON it prints."""
-    command = [sys.executable, __file__, "--child", what, "--events", str(events)]
-    done = subprocess.run(command, env={**os.environ, **env}, stdout=subprocess.PIPE, check=True, timeout=540)
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return result
-
-
-def _cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-async def run_worker(settings: Settings, events: int) -> None:
-    """Aggregate everything; CPU counts from the call that joins the group."""
-    telemetry = Telemetry()
-    worker = Worker(settings, Clients(settings.kafka), declare({}), telemetry)
-    cpu, began = _cpu(), time.monotonic()
-    first = 0.0
-    import gc
-
-    async with worker.running():
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(100_000, 50, 100)
-        owned = worker.ownership.owned
-        while sum(each.committed_offset for each in owned.values()) < events:
-            if not first and any(each.state.next_offset for each in owned.values()):
-                first = time.monotonic()
-            await asyncio.sleep(0.05)
-        seconds, used = time.monotonic() - (first or began), _cpu() - cpu
-        commits = telemetry.registry.get_sample_value("pulse_transactions_total", {"outcome": "committed"})
-        print(
-            json.dumps(
-                {
-                    "cpu_us_per_event": used / events * 1e6,
-                    "events_per_second": events / seconds,
-                    "resident_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-                    "commits": commits,
-                }
-            ),
-            flush=True,
-        )
-
-
 async def run_fetch(settings: Settings, events: int) -> None:
     """The same records through aiokafka alone, decoded by nobody."""
     async with running(
@@ -163,10 +112,10 @@ async def run_fetch(settings: Settings, events: int) -> None:
             "bench.call", auto_offset_reset="earliest", max_partition_fetch_bytes=4 << 20
         )
     ) as consumer:
-        cpu, began, seen = _cpu(), time.monotonic(), 0
+        before, began, seen = cpu(), time.monotonic(), 0
         while seen < events:
             seen += sum(map(len, (await consumer.getmany(timeout_ms=1000)).values()))
-        used, seconds = _cpu() - cpu, time.monotonic() - began
+        used, seconds = cpu() - before, time.monotonic() - began
     print(json.dumps({"cpu_us_per_event": used / events * 1e6, "events_per_second": events / seconds}))
 
 

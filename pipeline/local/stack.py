@@ -31,6 +31,8 @@ log = structlog.get_logger("pulse.stack")
 
 ROLES: Final = ("aggregate", "board", "sink")
 OBSERVE_SECONDS: Final = 1.0
+GC_THRESHOLDS: Final = (100_000, 50, 100)
+"""Collections are costly while millions of entities are alive, and find nothing."""
 
 
 class NotReadyError(RuntimeError):
@@ -71,8 +73,7 @@ class Stack:
         topics, OSError for a taken port.
         """
         log.info("CoreChosen", kind=CORE.kind, why=CORE.why)
-        # Collections are costly while millions of entities are alive, and find nothing.
-        gc.set_threshold(100_000, 50, 100)
+        gc.set_threshold(*GC_THRESHOLDS)
         async with AsyncExitStack() as exits:
             if "board" in self.roles:
                 await self._start_board(exits)
