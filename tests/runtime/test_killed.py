@@ -117,8 +117,23 @@ async def test_batch_that_cannot_be_applied_ends_the_worker_and_its_successor_is
         await world.assert_exact(number)
 
 
+async def counted_by_worker_or_successor(world: World, processes: Processes, worker) -> None:
+    """The broker is back: the worker goes on by itself, or ends with 70 and its successor does."""
+
+    async def counted() -> bool:
+        assert worker.code in {None, FATAL}, worker.tail()
+        if not processes.alive:
+            processes.start(world.settings)
+        return await world.all_counted()
+
+    await until(counted, 90)
+    for number in range(2):
+        await world.assert_exact(number)
+    await processes.stop_all()
+    assert {each.code for each in processes.all} <= {0, FATAL}
+
+
 async def test_broker_away_for_a_while_loses_nothing(tmp_path, processes):
-    """The worker goes on by itself, or ends with 70 and its successor does."""
     broker = await asyncio.to_thread(LocalKafka(tmp_path / "kafka", say=print).start)
     try:
         world = World(Kafka(bootstrap=broker.bootstrap, topic_prefix="away", group="away"))
@@ -131,18 +146,7 @@ async def test_broker_away_for_a_while_loses_nothing(tmp_path, processes):
         await asyncio.sleep(5)
         await asyncio.to_thread(broker.start)
         await world.tell_calls(50, 0, first=50)
-
-        async def counted() -> bool:
-            assert worker.code in {None, FATAL}, worker.tail()
-            if not processes.alive:
-                processes.start(world.settings)
-            return await world.all_counted()
-
-        await until(counted, 90)
-        for number in range(2):
-            await world.assert_exact(number)
-        await processes.stop_all()
-        assert {each.code for each in processes.all} <= {0, FATAL}
+        await counted_by_worker_or_successor(world, processes, worker)
     finally:
         await asyncio.to_thread(broker.stop)
 
@@ -172,17 +176,6 @@ async def test_a_broker_without_room_on_its_disk_ends_and_nothing_is_lost(tmp_pa
         await asyncio.to_thread(broker.stop)
         await asyncio.to_thread(broker.start)
         await world.tell_calls(50, 1)
-
-        async def counted() -> bool:
-            assert worker.code in {None, FATAL}, worker.tail()
-            if not processes.alive:
-                processes.start(world.settings)
-            return await world.all_counted()
-
-        await until(counted, 90)
-        for number in range(2):
-            await world.assert_exact(number)
-        await processes.stop_all()
-        assert {each.code for each in processes.all} <= {0, FATAL}
+        await counted_by_worker_or_successor(world, processes, worker)
     finally:
         await asyncio.to_thread(broker.stop)

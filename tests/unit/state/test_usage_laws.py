@@ -2,6 +2,7 @@
 
 import random
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -11,19 +12,16 @@ from pipeline.entities.usage import as_of
 from pipeline.events.decoding import FactEvent
 from pipeline.events.usage import FEATURE_USED, INVITED, UsageFact
 from pipeline.metrics.definitions import declare
-from pipeline.replay.cases import event_lines
 from pipeline.sink.contact_rows import Origin
 from pipeline.sink.tables import USAGE_ACCOUNTS, USAGE_DAYS
 from pipeline.sink.usage_rows import usage_rows
 from pipeline.state import snapshot
-from pipeline.state.codec import STATE_FORMAT, Header, decode_entities
+from pipeline.state.codec import decode_entities
 from pipeline.state.contacts import APPLIED, DUPLICATE
 from pipeline.state.kinds import USAGE
-from pipeline.state.partition import Partition
-from pipeline.state.restore import load
-from pipeline.state.retention import NO_HORIZONS
 from pipeline.state.snapshot import Snapshot
-from tests.builders import Record
+from tests import owners
+from tests.owners import counted_anew, goes_on_through_restores, records, sums
 from tests.subscription_stories import TENANTS, midnight, ms, text
 from tests.usage_stories import EDGES, stories
 
@@ -68,24 +66,7 @@ def habits(draw):
 tales = st.one_of(habits(), stories().map(lambda story: story.events))
 
 
-def records(said, first=0):
-    return [Record(first + index, line) for index, line in enumerate(event_lines(said))]
-
-
-def kept(definitions):
-    return Partition(definitions, NO_HORIZONS, stream="usage", check_future=False)
-
-
-def sums(buckets):
-    return {key: cells for key, cells in buckets.items() if cells}
-
-
-def counted_anew(found, definitions):
-    fresh = kept(definitions)
-    for key, account in found.entities.by_key.items():
-        tenant = key.partition("|")[0]
-        fresh.ledger.post(tenant, [], USAGE.contributions(account, definitions, tenant), "", found.watermark)
-    return sums(fresh.ledger.buckets)
+kept = partial(owners.kept, "usage")
 
 
 @LAW
@@ -104,25 +85,7 @@ def test_buckets_are_what_the_accounts_add_up_to_after_every_event(said, rule, s
 @LAW
 @given(tales, rules, st.integers(1, 4), st.integers(0, 10**6))
 def test_an_owner_who_restores_goes_on_as_if_it_had_never_stopped(said, rule, size, seed):
-    definitions = declare({"tenants": TENANTS, "adoption": rule})
-    owner, cursor, drawn, log = kept(definitions), Snapshot(), random.Random(seed), []
-    whole = kept(definitions)
-    for first in range(0, len(said), size):
-        batch = records(said[first : first + size], first)
-        whole.apply(batch)
-        owner.apply(batch)
-        assert owner.entities.by_key == whole.entities.by_key
-        assert sums(owner.ledger.buckets) == sums(whole.ledger.buckets)
-        drafts = cursor.draft(owner)
-        cursor.written(len(log))
-        log += [(draft.kind, draft.value) for draft in drafts.records]
-        if drawn.random() < 0.4:
-            header = Header(
-                "", owner.next_offset, owner.watermark, drafts.restore_from, 1, 0, 1, str(STATE_FORMAT)
-            )
-            owner = kept(definitions)
-            load(owner, header, log[max(drafts.restore_from, 0) :])
-            cursor = Snapshot(drafts.restore_from)
+    goes_on_through_restores("usage", declare({"tenants": TENANTS, "adoption": rule}), said, size, seed)
 
 
 @LAW
