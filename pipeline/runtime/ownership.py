@@ -13,12 +13,11 @@ from typing import Final, NamedTuple, NoReturn
 
 import structlog
 from faust.types import TP
-from kafka import TopicPartition
-from kafka.errors import KafkaError
 
 from pipeline.kafka.clients import Clients
-from pipeline.kafka.topics import Severity, Topic, check
+from pipeline.kafka.topics import Topic
 from pipeline.metrics.definitions import Definitions
+from pipeline.runtime.broker import Topics, look_at_topics, warn_of_group_offsets
 from pipeline.runtime.consumer import BatchMessage
 from pipeline.runtime.opening import RefusedError, Source
 from pipeline.runtime.plumbing import Plumbing
@@ -44,13 +43,6 @@ class Group(NamedTuple):
 
 
 _NO_GROUP = Group(lambda: -1, lambda _: None)
-
-
-class _Topics(NamedTuple):
-    """What the broker says: topics that would lose or misread records, and partition counts."""
-
-    wrong: dict[str, RefusedError]
-    partitions: dict[str, int]
 
 
 class Ownership:
@@ -104,7 +96,8 @@ class Ownership:
         published = False
         try:
             async with asyncio.timeout(self._settings.worker.open_timeout_seconds):
-                topics = await asyncio.to_thread(self._look_at_topics, {tp.topic for tp in partitions})
+                sources = {tp.topic for tp in partitions}
+                topics = await asyncio.to_thread(look_at_topics, self._clients, self._declared, sources)
                 await asyncio.gather(*(self._open_one(tp, owned, topics) for tp, owned in opening.items()))
             if generation != self.group.generation():
                 return {}
@@ -125,31 +118,12 @@ class Ownership:
         for tp in self.owned:
             self.poison[tp] = Poison()
             self._plumbing.open.labels(tp.topic, str(tp.partition)).set(1)
-        await asyncio.to_thread(self._warn_of_group_offsets, dict(self.owned))
-        return {tp: owned.state.next_offset for tp, owned in self.owned.items()}
-
-    def _warn_of_group_offsets(self, owned: Mapping[TP, OwnedPartition]) -> None:
-        """The log is right; another offset in the group means that somebody moved it. Blocks."""
         group = self._settings.kafka.group
-        try:
-            admin = self._clients.admin()
-            try:
-                told = admin.list_group_offsets({group: None})[group]
-            finally:
-                admin.close()
-        except KafkaError as error:
-            log.warning("GroupOffsetsNotRead", error=repr(error))
-            return
-        for tp, each in owned.items():
-            found = told.get(TopicPartition(tp.topic, tp.partition))
-            if found is not None and found.offset not in (-1, each.state.next_offset):
-                log.warning(
-                    "GroupOffsetDiffers",
-                    topic=tp.topic,
-                    partition=tp.partition,
-                    group_offset=found.offset,
-                    next_offset=each.state.next_offset,
-                )
+        await asyncio.to_thread(warn_of_group_offsets, self._clients, group, self._positions())
+        return self._positions()
+
+    def _positions(self) -> dict[TP, int]:
+        return {tp: owned.state.next_offset for tp, owned in self.owned.items()}
 
     def _new(self, tp: TP) -> OwnedPartition:
         h = self._settings.horizons
@@ -167,23 +141,7 @@ class Ownership:
         state = Partition(self._definitions, horizons, stream=source.stream)
         return OwnedPartition(source, self._settings, self._clients, state)
 
-    def _look_at_topics(self, sources: set[str]) -> _Topics:
-        """Blocks. Faust's own count of partitions is missing for a while after a rebalance."""
-        if not sources:
-            return _Topics({}, {})
-        admin = self._clients.admin()
-        try:
-            wrong = {
-                finding.topic: RefusedError(f"{finding.topic} {finding.what}", finding.command)
-                for finding in check(admin, self._declared)
-                if finding.severity is Severity.ERROR
-            }
-            described = admin.describe_topics(sorted(sources))
-            return _Topics(wrong, {each["name"]: len(each["partitions"]) for each in described})
-        finally:
-            admin.close()
-
-    async def _open_one(self, tp: TP, owned: OwnedPartition, topics: _Topics) -> None:
+    async def _open_one(self, tp: TP, owned: OwnedPartition, topics: Topics) -> None:
         try:
             for topic in (owned.source.topic, owned.source.log_topic):
                 if topic in topics.wrong:
