@@ -26,7 +26,8 @@ from pipeline.cli.terms import (
     stop,
 )
 from pipeline.sink.ask import AskError, UnavailableError, ask
-from pipeline.sink.reconcile import Compared, Difference, Key, Told, compare
+from pipeline.sink.reconcile import Compared, Difference, compare
+from pipeline.sink.view_numbers import Key, Told
 
 ANSWER_SECONDS: Final = 30
 PAUSE_SECONDS: Final = 1.0

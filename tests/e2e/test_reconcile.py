@@ -22,7 +22,8 @@ from pipeline.replay.cases import event_lines, replay
 from pipeline.replay.question import Question
 from pipeline.settings import Settings
 from pipeline.sink.ask import select
-from pipeline.sink.reconcile import DIMENSIONS, Difference, compare
+from pipeline.sink.reconcile import Difference, compare
+from pipeline.sink.view_numbers import DIMENSIONS
 from pipeline.sources.files import read_case
 from pipeline.state.kinds import KINDS
 

@@ -4,7 +4,8 @@ import pytest
 
 from pipeline.cli import reconciling
 from pipeline.cli.reconciling import settle
-from pipeline.sink.reconcile import Compared, Difference, Key, Told
+from pipeline.sink.reconcile import Compared, Difference
+from pipeline.sink.view_numbers import Key, Told
 
 AGREED = 10
 
