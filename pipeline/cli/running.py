@@ -77,6 +77,8 @@ async def ended_early(ended: asyncio.Event, stack: Stack) -> AsyncIterator[bool]
     if not starting.done():
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
+        if not starting.cancelled() and starting.exception() is None:
+            await context.__aexit__(None, None, None)  # what is cancelled may still get through
         yield False
         return
     starting.result()

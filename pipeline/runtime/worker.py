@@ -19,7 +19,7 @@ from typing import Any, Final, NoReturn, cast
 import faust
 import structlog
 from aiokafka.errors import KafkaError
-from faust.contrib.asgi import faust_app_running
+from faust.contrib.asgi import bind_to_running_loop
 from faust.types import TP
 
 from pipeline.kafka.clients import Clients, Connection
@@ -103,8 +103,12 @@ class Worker:
         )
         async with AsyncExitStack() as exits:
             exits.callback(shutil.rmtree, app.conf.datadir, ignore_errors=True)
+            bind_to_running_loop(app)
+            app.finalize()
+            # Before the start: one that is given up half-way leaves threads and tasks that only a stop ends.
+            exits.push_async_callback(self._stop)
             try:
-                await exits.enter_async_context(faust_app_running(app, stop_timeout=STOP_SECONDS))
+                await app.start()
             except KafkaError as error:
                 self._fatal(f"starting failed: {error!r}: is the broker well? Start the worker again")
             tasks = [
@@ -122,6 +126,9 @@ class Worker:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
         self._folder.cleanup()
+
+    async def _stop(self) -> None:
+        await asyncio.wait_for(self._app.stop(), STOP_SECONDS)
 
     async def _repeat(self, act: Callable[[], Any], seconds: float) -> None:
         while True:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import resource
+import signal
 
 import pytest
 from aiokafka.errors import KafkaError
@@ -83,6 +84,19 @@ async def test_partition_revoked_while_it_is_opened_is_not_published(world, proc
     assert [await each.stopped() for each in (slow, quick)] == [0, 0]
     for number in range(2):
         await world.assert_exact(number)
+
+
+async def test_a_worker_asked_to_stop_while_it_starts_ends(world, processes):
+    """At each step of the start that is told of: before the group is joined, and while partitions open."""
+    await world.tell_calls(20, 0)
+    for step in ("CoreChosen", "PulseApp]: Starting", "BatchThread]: Starting", "PartitionOpened"):
+        worker = processes.start(world.settings)
+        await worker.says(step)
+        worker.signal(signal.SIGTERM)
+        assert await worker.ended(20) == 0, (step, worker.tail())
+    async with world.working():
+        await until(world.all_counted)
+    await world.assert_exact(0)
 
 
 async def test_opening_without_end_ends_the_worker_with_a_message(world, processes):
