@@ -16,6 +16,7 @@ from pipeline.settings import Kafka
 if TYPE_CHECKING:
     from selenium import webdriver
 
+pytest.register_assert_rewrite("tests.runtime")
 ROOT = Path(__file__).parent.parent
 BROWSER_FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

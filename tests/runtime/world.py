@@ -71,18 +71,24 @@ class Told(NamedTuple):
     value: bytes
 
 
-def quick_settings(kafka: Kafka, stream: str = "call", **worker: Any) -> Settings:
-    """The product's settings with intervals that suit a test."""
-    return Settings(streams=(stream,), kafka=kafka.model_dump(), worker=QUICK | worker)
+def quick_settings(kafka: Kafka, *streams: str, **worker: Any) -> Settings:
+    """The product's settings with intervals that suit a test; of calls, where no stream is named."""
+    return Settings(streams=streams or ("call",), kafka=kafka.model_dump(), worker=QUICK | worker)
 
 
 class World:
-    """Everything a test does to Kafka around the workers. Made and used on a running loop."""
+    """Everything a test does to Kafka around the workers of one stream. Made and used on a running loop.
 
-    def __init__(self, kafka: Kafka, partitions: int = 2, stream: str = "call") -> None:
+    `streams`: all that the workers count, where it is more than this one.
+    """
+
+    def __init__(
+        self, kafka: Kafka, partitions: int = 2, stream: str = "call", streams: Iterable[str] = ()
+    ) -> None:
         self.kafka = kafka
         self.partitions = partitions
         self.stream = stream
+        self.streams = tuple(streams) or (stream,)
         self.definitions = UNDECLARED
         self.clients = Clients(kafka)
         self.source = f"{kafka.topic_prefix}.{stream}"
@@ -92,7 +98,7 @@ class World:
 
     @property
     def settings(self) -> Settings:
-        return quick_settings(self.kafka, self.stream, **self.worker_settings)
+        return quick_settings(self.kafka, *self.streams, **self.worker_settings)
 
     async def create_topics(
         self,
@@ -103,7 +109,7 @@ class World:
     ) -> None:
         """The declared topics, each but `without`; `config` overrides Kafka's settings by topic."""
         topics = []
-        for topic in declared_topics(self.kafka.topic_prefix, (self.stream,)):
+        for topic in declared_topics(self.kafka.topic_prefix, self.streams):
             if topic.name in without:
                 continue
             count = {
