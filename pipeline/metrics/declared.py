@@ -48,7 +48,7 @@ PARAMETERS: Final = (
     Parameter("tenants.*.week_start", "mon"),
     Parameter("tenants.*.business_hours", "open all hours", {"ticket": REBUILD}),
     Parameter("tenants.*.holidays", "none", {"ticket": REBUILD}),
-    Parameter("tenants.*.ticket_groups", "a queue's group has its name"),
+    Parameter("tenants.*.ticket_groups", "a group's queue has its name"),
     Parameter("tenants.*.support_cost", "not known"),
 )
 

@@ -16,6 +16,7 @@ from pipeline.metrics.business import WEEKDAYS, Calendar, read_holidays, read_we
 from pipeline.metrics.cost import SupportCost, read_support_cost
 from pipeline.metrics.declared import in_force, stored_in
 from pipeline.metrics.gaming import DEFAULT_THRESHOLD_MS, Gaming, read_gaming
+from pipeline.metrics.groups import NONE_NAMED, QueuesOf, read_ticket_groups
 from pipeline.metrics.health import Health, read_health
 
 UTC_ZONE: Final = ZoneInfo("UTC")
@@ -43,14 +44,14 @@ class DefinitionsError(ValueError):
 class Tenant(NamedTuple):
     """One declared tenant. A tenant not named is UTC, open all hours, its weeks begin on Monday.
 
-    `week_start`: 1 Monday … 7 Sunday.
+    `week_start`: 1 Monday … 7 Sunday. `queues_of`: of the ticket groups declared.
     """
 
     zone: ZoneInfo = UTC_ZONE
     week_start: int = 1
     business_hours: dict[str, list[str]] | None = None
     holidays: tuple[str, ...] = ()
-    ticket_groups: tuple[tuple[str, str], ...] = ()
+    queues_of: QueuesOf = NONE_NAMED
     calendar: Calendar = ALWAYS_OPEN
     support_cost: SupportCost | None = None
 
@@ -165,10 +166,6 @@ def _tenant(name: str, entry: Any, faults: list[str]) -> Tenant:
         zone = ZoneInfo(str(entry.get("tz", "UTC")))
     except (ZoneInfoNotFoundError, ValueError, OSError):
         faults.append(f"{place}.tz: {entry.get('tz')!r} is no IANA time zone, e.g. Europe/Bucharest")
-    groups = entry.get("ticket_groups", {})
-    if not isinstance(groups, dict) or not all(isinstance(group, str) for group in groups.values()):
-        faults.append(f'{place}.ticket_groups: must be a table of groups by queue, e.g. {{sales = "first"}}')
-        groups = {}
     week = read_week(entry.get("business_hours"), f"{place}.business_hours", faults)
     holidays = read_holidays(entry.get("holidays", []), f"{place}.holidays", faults)
     week_start = entry.get("week_start", WEEKDAYS[0])
@@ -180,7 +177,7 @@ def _tenant(name: str, entry: Any, faults: list[str]) -> Tenant:
         WEEKDAYS.index(week_start) + 1,
         entry.get("business_hours"),
         tuple(sorted(str(day) for day in holidays)),
-        tuple(sorted(groups.items())),
+        read_ticket_groups(entry.get("ticket_groups"), f"{place}.ticket_groups", faults),
         Calendar(zone, week, holidays),
         read_support_cost(entry.get("support_cost"), f"{place}.support_cost", faults),
     )

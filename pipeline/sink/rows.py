@@ -121,6 +121,7 @@ def declaration(definitions: Definitions, declared_at: int) -> Row:
         {name: float(cost.hour_minor) for name, cost in costs.items()},
         {name: float(cost.ticket_minor) for name, cost in costs.items()},
         {name: tenant.week_start for name, tenant in definitions.tenants.items()},
+        {name: dict(tenant.queues_of) for name, tenant in definitions.tenants.items() if tenant.queues_of},
         declared_at,
     )
 

@@ -161,7 +161,7 @@ DEFINITIONS: Final = _table(
     "v_format format bounds_ms stuck_after_ms zones n_min frt_target_ms recognition adoption_core adoption_k"
     " adoption_d adoption_w health_days health_weights gaming_baseline gaming_short_share"
     " gaming_reopened_share gaming_thresholds_ms margin support_currencies support_hour_minor"
-    " support_ticket_minor week_starts declared_at",
+    " support_ticket_minor week_starts group_queues declared_at",
     "declared_at",
 )
 

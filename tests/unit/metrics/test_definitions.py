@@ -145,6 +145,25 @@ def test_a_support_cost_that_cannot_be_is_told(table, told):
         support_cost(table)
 
 
+def queues_of(table):
+    return declare({"tenants": {"acme": {"ticket_groups": table}}}).tenants["acme"].queues_of
+
+
+def test_ticket_groups_are_read_as_the_queues_of_each_group():
+    assert queues_of({"sales": "first", "care": ["first", "billing"]}) == {
+        "billing": ("care",),
+        "first": ("care", "sales"),
+    }
+    assert queues_of({"sales": ["first", "first"]}) == {"first": ("sales",)}
+    assert declare({"tenants": {"acme": {}}}).tenants["acme"].queues_of == {}
+
+
+@pytest.mark.parametrize("table", ["first", {"sales": 7}, {"sales": []}, {"sales": ["first", 7]}])
+def test_ticket_groups_that_cannot_be_are_told(table):
+    with pytest.raises(DefinitionsError, match=r"tenants\.acme\.ticket_groups: must be a table"):
+        queues_of(table)
+
+
 SETTINGS = (Path(__file__).parents[3] / "docs/settings.md").read_text(encoding="utf-8")
 
 
