@@ -200,10 +200,22 @@ def test_gaming_is_planted_on_its_days_and_changes_nothing_else():
     on = gaming_days(gaming, START_MS)
     assert list(on) == list(KINDS)
     assert on["rushed"].isoformat() == "2026-03-14"
-    begun = Counter(
-        e["time"][:10] for e in of(found, "call.queued", "ticket.created") if e["data"].get("leg", "/2")
-    )
-    assert set(begun) == {day.isoformat() for day in on.values()}
+    begun = of(found, "call.queued", "ticket.created")
+    known = {e["time"][:10] for e in begun if "accountid" in e}
+    assert known == {day.isoformat() for day in on.values()}
+
+
+def test_before_it_is_gamed_the_planted_line_is_honest_and_of_its_own():
+    gaming = Gaming(first_day=12)
+    planted = list(days(18, params=Business(accounts=40, gaming=gaming)))
+    first = gaming_days(gaming, START_MS)["rushed"].isoformat()
+    calls = [e for e in of(planted, "call.queued") if e["data"]["queue_id"] == gaming.queue]
+    tickets = [e for e in of(planted, "ticket.created") if e["data"]["group_id"] == gaming.group]
+    assert {e["source"] for e in (*calls, *tickets)} == {SOURCE}
+    before = Counter(e["time"][:10] for e in calls if e["time"][:10] < first)
+    assert len(before) >= 11  # the watch compares with at least seven
+    assert min(before.values()) >= 20
+    assert not [e for e in (*calls, *tickets) if e["time"][:10] < first and "accountid" in e]
 
 
 @pytest.mark.parametrize("fault", [{"accounts": 0}, {"calls": 0}, {"tenants": ()}])
