@@ -17,6 +17,7 @@ from grafana_foundation_sdk.models.common import (
     BigValueGraphMode,
     BigValueTextMode,
     GraphDrawStyle,
+    GraphThresholdsStyleMode,
     LegendDisplayMode,
     LegendPlacement,
     StackingMode,
@@ -217,6 +218,11 @@ def lines(
         panel = panel.draw_style(GraphDrawStyle.BARS).fill_opacity(60)
     else:
         panel = panel.line_width(2).span_nulls(False)
+    if len(steps) > 1:
+        # Without a style of their own Grafana draws no thresholds into a graph.
+        panel = panel.thresholds_style(
+            common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
+        )
     if unit == RATIO:
         panel = panel.axis_soft_min(0).axis_soft_max(1)
     return (

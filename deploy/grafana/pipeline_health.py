@@ -183,7 +183,7 @@ def comes_in() -> list[Panel]:
                 GROUP BY topic, reason ORDER BY records DESC LIMIT 50"""
             ),
             {"records": COUNT},
-            what="Rejected records by reason, with one detail of each.",
+            what="Rejected records by reason, with one detail of each. At most 50 rows.",
             metric="view:rejected_now",
             empty="nothing was rejected",
             size=(12, 8),
@@ -279,7 +279,7 @@ def clickhouse() -> list[Panel]:
                 WHERE $__timeFilter(changed_at) GROUP BY stream, family, cause ORDER BY changes DESC LIMIT 50"""
             ),
             {"changes": COUNT, "tenants": COUNT},
-            what="Closed buckets that late, corrected or deleted events changed afterwards, by cause.",
+            what="Closed buckets that late, corrected or deleted events changed afterwards, by cause. At most 50 rows.",
             metric="view:revisions_now",
             empty="nothing has changed afterwards",
             size=(12, 8),

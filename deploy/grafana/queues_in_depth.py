@@ -219,7 +219,7 @@ def tickets() -> list[Panel]:
             what="Mean time to the first public reply of a human, of the replies given in the window.",
             metric="frt",
             empty="no first response in the window",
-            steps=above(4 * 3600, 8 * 3600),
+            steps=above(12 * 3600, 24 * 3600),
         ),
         lines(
             "Open tickets by age",

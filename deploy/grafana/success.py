@@ -170,11 +170,12 @@ def use() -> list[Panel]:
             Sql(
                 f"""SELECT toDateTime(l.start) AS time, sum(l.new) AS new_accounts, sum(l.returning) AS returning_accounts,
                 sum(l.resurrecting) AS resurrecting_accounts, sum(l.dormant) AS dormant_accounts
-                FROM lifecycle({WEEKS}) AS l WHERE {IN_SQL} GROUP BY time ORDER BY time""",
+                FROM lifecycle({WEEKS}) AS l WHERE is_over AND {IN_SQL} GROUP BY time ORDER BY time""",
                 time_series=True,
             ),
             COUNT,
-            what="By week, as the facts are now: active = new + returning + resurrecting; dormant used it the week before.",
+            what="By week that is over, as the facts are now: active = new + returning + resurrecting; dormant used it the"
+            " week before.",
             metric="view:lifecycle",
             empty="no use is known",
             bars=True,
@@ -187,7 +188,7 @@ def use() -> list[Panel]:
                 ORDER BY tenant, signed_up_in_week_of, weeks_later LIMIT 500"""
             ),
             {"weeks_later": COUNT, "accounts": COUNT, "retained": RATIO},
-            what="Only weeks that are over: nobody is missed who still has time.",
+            what="Only weeks that are over: nobody is missed who still has time. At most 500 rows.",
             metric="view:retention",
             empty="nobody signed up, or no week is over",
         ),
@@ -274,7 +275,7 @@ def accounts() -> list[Panel]:
                 "last_nps": "none",
             },
             what="As of the end of the time shown. Health: mean of the scores that are there, 0 to 100; confidence: how"
-            " much of their weight is there.",
+            " much of their weight is there. At most 200.",
             metric="view:account_360",
             empty="no account is known",
             size=(24, 14),

@@ -149,10 +149,9 @@ def by_day() -> list[Panel]:
         lines(
             "Satisfied by day",
             Sql(
-                f"""SELECT toDateTime(v.day) AS time, concat(v.tenant, ' / ', v.queue) AS place,
-                sum(v.part) / sum(v.n) AS satisfied FROM voice_days AS v
-                WHERE metric = 'csat' AND n > 0 AND $__dateFilter(day) AND {IN_SQL}
-                GROUP BY time, place ORDER BY time""",
+                f"""SELECT toDateTime(day) AS time, concat(tenant, ' / ', queue) AS place, value AS satisfied
+                FROM voice_days WHERE metric = 'csat' AND n > 0 AND $__dateFilter(day) AND {IN_SQL}
+                ORDER BY time""",
                 time_series=True,
             ),
             RATIO,
@@ -165,10 +164,9 @@ def by_day() -> list[Panel]:
         lines(
             "Net promoter score by day",
             Sql(
-                f"""SELECT toDateTime(v.day) AS time, concat(v.tenant, ' / ', v.queue) AS place,
-                100 * (sum(v.part) - sum(v.less)) / sum(v.n) AS nps FROM voice_days AS v
-                WHERE metric = 'nps' AND n > 0 AND $__dateFilter(day) AND {IN_SQL}
-                GROUP BY time, place ORDER BY time""",
+                f"""SELECT toDateTime(day) AS time, concat(tenant, ' / ', queue) AS place, value AS nps
+                FROM voice_days WHERE metric = 'nps' AND n > 0 AND $__dateFilter(day) AND {IN_SQL}
+                ORDER BY time""",
                 time_series=True,
             ),
             POINTS,
@@ -213,8 +211,9 @@ def watched() -> list[Panel]:
             "Newest flags, and by how much",
             Sql(
                 f"""SELECT day, tenant, queue, kind, threshold_ms / 1000 AS threshold, hits, n, value AS rate,
-                low AS rate_at_least, if(floor > 0, floor, base_high) AS flagged_above, base_days, base_value AS rate_before,
-                seconds AS speed, base_seconds AS speed_before FROM gaming_flags({IN_TIME})
+                low AS rate_at_least, if(floor > 0, floor, base_high) AS flagged_above, base_days,
+                if(base_days > 0, base_value, NULL) AS rate_before,
+                if(isNull(base_seconds), NULL, seconds) AS speed, base_seconds AS speed_before FROM gaming_flags({IN_TIME})
                 WHERE {IN_SQL} ORDER BY day DESC, tenant, queue, kind LIMIT 50"""
             ),
             {
@@ -229,8 +228,8 @@ def watched() -> list[Panel]:
                 "speed": SECONDS,
                 "speed_before": SECONDS,
             },
-            what="Hits of n are what the kind is about, surely more than the line; before: the days it is compared with, when"
-            " there are enough of them. Speed: mean wait, or time to first responses, on days on which it got better.",
+            what="Hits of n are what the kind is about, surely more than the line; before: the days it is compared with, where"
+            " there are any. Speed: mean wait, or time to first responses, and what it was on days before. At most 50.",
             metric="view:gaming_flags",
             empty="no day looks gamed, or none could be judged",
         ),
@@ -242,11 +241,11 @@ def watched() -> list[Panel]:
                     kind IN ('short_answers', 'waits_under_threshold'), concat(toString(round(value / 1000, 1)), ' s'),
                     kind = 'faster_transfers_up', concat('after ', toString(round(value / 1000, 1)), ' s'),
                     concat('after ', toString(round(value / 3600, 1)), ' h')) AS seen, customer, related
-                FROM gaming_evidence({IN_TIME}) WHERE {IN_SQL} ORDER BY at DESC, entity LIMIT 100"""
+                FROM gaming_evidence({IN_TIME}) WHERE {IN_SQL} ORDER BY at DESC, entity, kind LIMIT 100"""
             ),
             {},
             what="Each contact, ticket or answer behind the flags. Seen: the talk or the wait, how soon the customer came back"
-            " (related: with what), the score.",
+            " (related: with what), the score. At most 100.",
             metric="view:gaming_evidence",
             empty="no day looks gamed, or none could be judged",
             size=(24, 10),

@@ -6,9 +6,11 @@ Executed, not rendered: no Grafana runs in any test.
 import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.deploy.macros import expanded
 from tests.deploy.promql import series_of
 from tests.deploy.rig import Rig, fetched
 from tests.deploy.test_dashboards import FILES, PANELS
@@ -56,19 +58,10 @@ def asked(text: str) -> str:
     return text
 
 
-def expanded(query: str, end: float, days: int = 120) -> str:
-    """The macros that our panels use, as the plugin expands them, over the last days."""
-    start = int(end) - days * 86400
-    day = [time.strftime("%Y-%m-%d", time.gmtime(at)) for at in (start, end)]
-    query = re.sub(
-        r"\$__timeFilter\((\w+)\)", rf"\1 >= toDateTime({start}) AND \1 <= toDateTime({int(end)})", query
-    )
-    query = re.sub(
-        r"\$__dateFilter\((\w+)\)", rf"\1 >= toDate('{day[0]}') AND \1 <= toDate('{day[1]}')", query
-    )
-    query = query.replace("$__toTime_ms", f"fromUnixTimestamp64Milli({int(end * 1000)})")
-    query = query.replace("$__fromTime", f"toDateTime({start})")
-    return asked(query.replace("$__toTime", f"toDateTime({int(end)})"))
+def of_late(query: str, now: float, days: int = 120) -> str:
+    """Over the last days, with everything chosen."""
+    until = datetime.fromtimestamp(int(now), UTC)
+    return asked(expanded(query, until - timedelta(days=days), until))
 
 
 def complaints(rig: Rig, legend: str, expr: str) -> list[str]:
@@ -122,7 +115,7 @@ def described(rig: Rig, query: str) -> dict[str, str]:
 
 
 def table_complaints(rig: Rig, panel: dict, query: str) -> list[str]:
-    query = expanded(query, rig.now + 60)
+    query = of_late(query, rig.now + 60)
     assert not re.search(r"\$[_{a-z]", query), query
     rows = rig.sql(query)["rows"]
     if not rows:
