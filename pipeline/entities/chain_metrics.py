@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 from pipeline.entities.contact import Chain, Leg
-from pipeline.entities.stay import Stay, read_leg
+from pipeline.entities.stay import Stay, read_leg, states_more
 from pipeline.events.call import ANSWERED, CALLBACK_REQUESTED, QUEUED, TRANSFERRED, CallFact
 from pipeline.metrics.buckets import Contribution
 from pipeline.metrics.families import CALLBACK, CUSTOMER, QUARANTINE
@@ -22,7 +22,7 @@ _Read: TypeAlias = tuple[Leg, Stay]
 def chain_contributions(readings: Iterable[Reading]) -> list[Contribution]:
     """What the chain adds as a whole, from all its legs as they are read."""
     readings = list(readings)
-    if not any(leg.is_first and leg.facts for leg, _ in readings):
+    if not any(leg.facts and not leg.contact for leg, _ in readings):
         return []
     legs = [(leg, stay) for leg, stay in readings if stay is not None]
     if any(stay.contradiction for _, stay in legs):
@@ -62,8 +62,8 @@ def around(
             return None
     elif spoken == 1:
         return [], _alone(leg, stay, fact) if len(legs) == 1 else chain_contributions(_read(chain, leg, stay))
-    rest = [known for known in leg.facts if known is not fact]
-    former = Leg(leg.contact, leg.leg, rest, leg.is_stale, leg.is_first)
+    rest = tuple([known for known in leg.facts if known is not fact])
+    former = Leg(leg.contact, leg.leg, rest, leg.is_stale)
     readings = _read(chain, leg, stay)
     return (
         chain_contributions(
@@ -87,20 +87,19 @@ def _says_nothing_new(
     """
     first = leg.facts[0]
     return (
-        (len(leg.facts) > 1 or not leg.is_first)
+        (len(leg.facts) > 1 or leg.contact != "")
         and (stay is None or not stay.contradiction)
         and not any(part[0] == QUARANTINE.name for part in before)
         and (fact.instant is None or fact.instant > last_answer)
         and (first is not fact or len(leg.facts) == 1)
-        and (not fact.channel or first.channel > 0)
-        and (not fact.direction or first.direction > 0)
+        and not states_more(fact, first)
         and (fact.kind != QUEUED or not any(known.kind <= CALLBACK_REQUESTED for known in leg.facts))
     )
 
 
 def _alone(leg: Leg, stay: Stay | None, fact: CallFact) -> list[Contribution]:
     """`chain_contributions` of a chain of one leg in which `fact` alone is an answer or a request."""
-    if stay is None or stay.contradiction or not stay.is_counted or not leg.is_first:
+    if stay is None or stay.contradiction or not stay.is_counted or leg.contact:
         return []
     if fact.kind == CALLBACK_REQUESTED:
         return [(CALLBACK.name, (stay.queue, stay.channel), fact.at, (0, 1))]

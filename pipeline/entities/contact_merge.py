@@ -4,7 +4,6 @@ Source: events.md §4. The merge knows no order, no clock and no metric; what th
 is read by `stay.py`, what they count by `contact_metrics.py`.
 """
 
-from bisect import insort
 from typing import Final
 
 from pipeline.entities.contact import Chain, Leg
@@ -15,13 +14,9 @@ def _leg_place(leg: Leg) -> tuple[str, str]:
     return leg.contact, leg.leg
 
 
-NO_VOIDS: Final[list[int]] = []
-"""Shared by the chains without voids, nearly all: `voids` is replaced, never changed in place."""
-
-
 def new_chain() -> Chain:
     """A chain of which nothing is known."""
-    return Chain([], NO_VOIDS)
+    return Chain(())
 
 
 def begin(event: CallEvent) -> Chain:
@@ -29,14 +24,7 @@ def begin(event: CallEvent) -> Chain:
     fact = event.fact
     at, instant = fact.at, fact.instant
     latest = at if instant is None or instant < at else instant
-    leg = Leg(event.contact, event.leg, [fact], is_first=_is_first(event))
-    return Chain([leg], NO_VOIDS, 0, latest)
-
-
-def _is_first(event: CallEvent) -> bool:
-    """Whether the event speaks of the initial contact itself: `tenant|contact` is the key."""
-    key, contact = event.key, event.contact
-    return len(key) == len(event.tenant) + 1 + len(contact) and key.endswith(contact)
+    return Chain((Leg(event.contact, event.leg, (fact,)),), (), 0, latest)
 
 
 def leg_of(chain: Chain, event: CallEvent) -> Leg | None:
@@ -47,7 +35,7 @@ def leg_of(chain: Chain, event: CallEvent) -> Leg | None:
     return None
 
 
-KNOWN: Final = Leg("", "", [])
+KNOWN: Final = Leg("", "", ())
 """Answer of `place_of` for an event that changes nothing."""
 
 
@@ -71,11 +59,8 @@ def place_of(chain: Chain, event: CallEvent) -> Leg | None:
 
 
 def _new_leg(chain: Chain, event: CallEvent) -> Leg:
-    leg = Leg(event.contact, event.leg, [], is_first=_is_first(event))
-    if chain.legs:
-        insort(chain.legs, leg, key=_leg_place)
-    else:
-        chain.legs.append(leg)
+    leg = Leg(event.contact, event.leg, ())
+    chain.legs = tuple(sorted((*chain.legs, leg), key=_leg_place))
     return leg
 
 
@@ -103,13 +88,13 @@ def merge(chain: Chain, event: CallEvent) -> None:
     fact = event.fact
     touch(chain, fact)
     if event.voids and event.voids not in chain.voids:
-        chain.voids = sorted([*chain.voids, event.voids])
+        chain.voids = tuple(sorted((*chain.voids, event.voids)))
         for leg in chain.legs:
-            leg.facts = [known for known in leg.facts if known.name != event.voids]
+            leg.facts = tuple([known for known in leg.facts if known.name != event.voids])
     if fact.kind == DELETED:
         chain.deleted_at = max(chain.deleted_at, fact.at)
         for leg in chain.legs:
-            leg.facts = []
+            leg.facts = ()
     elif fact.kind != VOIDED:
         _merge_fact(chain, event)
 
@@ -125,10 +110,15 @@ def touch(chain: Chain, fact: CallFact) -> None:
 def put(chain: Chain, leg: Leg, fact: CallFact) -> None:
     """`touch` and `insert`, for what comes in order in one go."""
     facts, at = leg.facts, fact.at
-    if facts and fact.customer == facts[0].customer:
-        fact.customer = facts[0].customer  # one text for both
+    if facts:
+        first = facts[0]
+        # One text for both.
+        if fact.customer == first.customer:
+            fact.customer = first.customer
+        if fact.account == first.account:
+            fact.account = first.account
     if facts and facts[-1].at < at and chain.touched_at < at and fact.instant is None:
-        facts.append(fact)
+        leg.facts = (*facts, fact)
         chain.touched_at = at
     else:
         touch(chain, fact)
@@ -145,7 +135,7 @@ def _merge_fact(chain: Chain, event: CallEvent) -> None:
             if known.name == fact.name:
                 if not _outranks(event, other, known):
                     return
-                other.facts.remove(known)
+                other.facts = tuple([each for each in other.facts if each is not known])
                 break
     insert(leg, fact)
 
@@ -158,7 +148,7 @@ def insert(leg: Leg, fact: CallFact) -> None:
         if at == facts[place - 1].at and fact.name > facts[place - 1].name:
             break
         place -= 1
-    facts.insert(place, fact)
+    leg.facts = (*facts[:place], fact, *facts[place:])
 
 
 def _outranks(event: CallEvent, leg: Leg, known: CallFact) -> bool:
@@ -170,8 +160,8 @@ def _outranks(event: CallEvent, leg: Leg, known: CallFact) -> bool:
 
 def as_of(chain: Chain, at: int) -> Chain:
     """The chain as its facts dated at or before `at` tell it. Voids are knowledge, not dated."""
-    legs = [
-        Leg(leg.contact, leg.leg, [fact for fact in leg.facts if fact.at <= at], leg.is_stale, leg.is_first)
+    legs = tuple(
+        Leg(leg.contact, leg.leg, tuple(fact for fact in leg.facts if fact.at <= at), leg.is_stale)
         for leg in chain.legs
-    ]
+    )
     return Chain(legs, chain.voids, chain.deleted_at, chain.touched_at)

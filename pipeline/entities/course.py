@@ -10,7 +10,16 @@ from typing import Final, TypeAlias
 from pipeline.entities.chain_metrics import around
 from pipeline.entities.contact import Chain, Leg
 from pipeline.entities.contact_metrics import handled, offered, outcome, waiting
-from pipeline.entities.stay import BOT_ANSWERED, INBOUND, NOT_HUMAN, VOICE, read_leg
+from pipeline.entities.stay import (
+    BOT_ANSWERED,
+    INBOUND,
+    NOT_HUMAN,
+    VOICE,
+    channel_of,
+    direction_of,
+    read_leg,
+    states_more,
+)
 from pipeline.events.call import (
     ANSWERED,
     CALLBACK,
@@ -74,7 +83,7 @@ def with_chain(chain: Chain, leg: Leg, fact: CallFact, change: Change) -> Change
 def _alone(leg: Leg, fact: CallFact, waited: Contribution) -> tuple[Contribution, ...]:
     """The only leg of a chain leaves its queue, in which it `waited`, and nobody has spoken before."""
     _, dims, enqueued_at, _ = waited
-    if not leg.is_first:
+    if leg.contact:
         return ()
     if fact.kind == CALLBACK_REQUESTED:
         return ((CALLBACKS.name, dims, fact.at, (0, 1)),)
@@ -95,29 +104,29 @@ def _talked(leg: Leg, fact: CallFact) -> list[Contribution]:
     return [] if stay is None or stay.contradiction else handled(stay)
 
 
-def _queued(facts: list[CallFact], fact: CallFact) -> Change | None:
+def _queued(facts: tuple[CallFact, ...], fact: CallFact) -> Change | None:
     """The leg enters the queue: nothing was known before, or a menu."""
     first, last = facts[0], facts[-1]
     if len(facts) > 2 or (first is not last and INITIATED not in (first.kind, last.kind)):
         return None
-    if (first.direction or last.direction) > INBOUND and fact.detail != CALLBACK:
+    if (direction_of(first) or direction_of(last)) > INBOUND and fact.detail != CALLBACK:
         return NOTHING
-    dims = (fact.queue or "", CHANNELS[first.channel or last.channel or VOICE])
+    dims = (fact.queue or "", CHANNELS[channel_of(first) or channel_of(last) or VOICE])
     enqueued_at = fact.at if fact.instant is None else fact.instant
     return (), (waiting(dims, fact.at, enqueued_at), offered(dims, enqueued_at))
 
 
-def _left(facts: list[CallFact], fact: CallFact, bounds_ms: tuple[int, ...]) -> Change | None:
+def _left(facts: tuple[CallFact, ...], fact: CallFact, bounds_ms: tuple[int, ...]) -> Change | None:
     """The leg, of which its queue was known and perhaps its menu, leaves the queue."""
     count = len(facts)
     # At one instant the leave may stand before what it follows.
     queued = facts[-2] if facts[-1] is fact and count > 1 else facts[-1]
     if queued.kind != QUEUED or count > 3 or (count == 3 and facts[0].kind != INITIATED):
         return _after_all(facts, fact) if fact.kind != ANSWERED else None
-    channel, direction = queued.channel, queued.direction
+    channel, direction = channel_of(queued), direction_of(queued)
     if count == 3:
-        channel, direction = facts[0].channel or channel, facts[0].direction or direction
-    if fact.channel not in (0, channel) or fact.direction not in (0, direction):
+        channel, direction = channel_of(facts[0]) or channel, direction_of(facts[0]) or direction
+    if channel_of(fact) not in (0, channel) or direction_of(fact) not in (0, direction):
         return None
     enqueued_at = queued.at if queued.instant is None else queued.instant
     if fact.at < enqueued_at:
@@ -137,13 +146,13 @@ def _left(facts: list[CallFact], fact: CallFact, bounds_ms: tuple[int, ...]) -> 
     )
 
 
-def _after_all(facts: list[CallFact], fact: CallFact) -> Change | None:
+def _after_all(facts: tuple[CallFact, ...], fact: CallFact) -> Change | None:
     """The leg had left already: what came later, a second leave or the end, changes nothing."""
     first, at = facts[0], fact.at
     if facts[-1].at > at or first is fact:
         return None
     # Else it is the first to state what the leg is.
-    if (fact.channel and not first.channel) or (fact.direction and not first.direction):
+    if states_more(fact, first):
         return None
     had_left = [known for known in facts if known.kind < QUEUED and known is not fact]
     if had_left and (fact.kind == ENDED or had_left[0].at < at):

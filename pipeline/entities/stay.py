@@ -15,6 +15,7 @@ from pipeline.events.call import (
     ENDED,
     INITIATED,
     QUEUED,
+    WAYS,
     CallFact,
 )
 
@@ -91,6 +92,24 @@ class Stay:
         return self.left_at - self.enqueued_at
 
 
+def channel_of(fact: CallFact) -> int:
+    """Index of CHANNELS, 0 = not stated."""
+    return fact.way // WAYS
+
+
+def direction_of(fact: CallFact) -> int:
+    """Index of DIRECTIONS, 0 = not stated."""
+    return fact.way % WAYS
+
+
+def states_more(fact: CallFact, first: CallFact) -> bool:
+    """Whether `fact` states a channel or a direction where `first` states none."""
+    return bool(fact.way) and (
+        (channel_of(fact) > 0 and not channel_of(first))
+        or (direction_of(fact) > 0 and not direction_of(first))
+    )
+
+
 def read_leg(leg: Leg) -> Stay | None:  # noqa: C901, PLR0912 - one pass, the hottest of all
     """The stay, or None without a first fact (`initiated`, `queued` or `answered`)."""
     queued = answered = initiated = ended = leave = None
@@ -98,10 +117,9 @@ def read_leg(leg: Leg) -> Stay | None:  # noqa: C901, PLR0912 - one pass, the ho
     channel = direction = outcome = 0
     for fact in leg.facts:
         kind = fact.kind
-        if not channel:
-            channel = fact.channel
-        if not direction:
-            direction = fact.direction
+        if fact.way:
+            channel = channel or channel_of(fact)
+            direction = direction or direction_of(fact)
         if kind < QUEUED:
             if leave is None or (fact.at == leave.at and kind < leave.kind):
                 leave = fact

@@ -137,7 +137,7 @@ def is_plain(account: Account, event: FactEvent) -> bool:
         return False
     name = fact.name
     packed = _encode(name)
-    # A name is 64 bits of a hash: bytes without it tell of no such fact, and nothing need be unpacked.
+    # A name is 60 bits of a hash: bytes without it tell of no such fact, and nothing need be unpacked.
     if isinstance(told, Told) or packed in told:
         told = account.told
         if told.deleted_at or name in told.voids:

@@ -33,13 +33,15 @@ ANSWERERS: Final = ("", "human", "bot", "other")
 OUTCOMES: Final = ("", "connected", "no_answer", "busy", "failed", "other")
 ENDERS: Final = ("", "customer", "agent", "system", "other")
 CALLBACK: Final = 1
+WAYS: Final = len(DIRECTIONS)
 
 
 class CallFact(Struct, array_like=True, gc=False):
     """What one event says about one leg. Instants in ms UTC; codes index the tuples above.
 
     `instant` is `enqueued_at` of QUEUED and `talk_started_at` of ANSWERED. `detail` is CALLBACK
-    for a QUEUED callback, else the code of answered_by, outcome or end_reason. `queue` of
+    for a QUEUED callback, else the code of answered_by, outcome or end_reason. `way` is channel and
+    direction in one, `channel * WAYS + direction`: ten fields are 16 bytes less than eleven. `queue` of
     TRANSFERRED is where to. Code 0 and None mean: not stated.
     """
 
@@ -50,14 +52,14 @@ class CallFact(Struct, array_like=True, gc=False):
     queue: str | None = None
     agent: str | None = None
     detail: int = 0
-    channel: int = 0
-    direction: int = 0
+    way: int = 0
     customer: str | None = None
     account: str | None = None
 
 
 class CallEvent(Struct, gc=False):
-    """One accepted event. `key` is the entity: `tenant|initial_contact_id`; `tenant` is shared.
+    """One accepted event. `key` is the entity: `tenant|initial_contact_id`; `tenant` is shared. `contact` is
+    "" for the initial contact itself, `leg` is "" for the one named as its contact: nearly always.
 
     `voids` is the name of the event it corrects (0: none). `fact.kind` VOIDED or DELETED
     carries no fact about a leg.
@@ -84,8 +86,8 @@ def fact_order(fact: CallFact) -> bytes:
             fact.agent,
             fact.instant and instant_text(fact.instant),
             fact.detail,
-            CHANNELS[fact.channel],
-            DIRECTIONS[fact.direction],
+            CHANNELS[fact.way // WAYS],
+            DIRECTIONS[fact.way % WAYS],
             fact.customer,
             fact.account,
             fact.kind,

@@ -27,6 +27,7 @@ from pipeline.events.call import (
     QUEUED,
     TRANSFERRED,
     VOIDED,
+    WAYS,
     CallEvent,
     CallFact,
 )
@@ -161,12 +162,12 @@ def _event(message: Any) -> CallEvent:  # noqa: C901, PLR0912 - flat, for speed
         detail = _ender.get(data.end_reason, 4)
     elif kind in _RARE:
         queue, detail = _rarely(kind, data)
-    leg, channel, direction = data.leg, data.channel, data.direction
+    initial, leg, channel, direction = data.initial_contact_id, data.leg, data.channel, data.direction
     return CallEvent(
         tenant,
-        f"{tenant}|{data.initial_contact_id or contact}",
-        contact,
-        contact if leg is None or leg == contact else leg,
+        f"{tenant}|{initial or contact}",
+        "" if initial is None or initial == contact else contact,
+        "" if leg is None or leg == contact else leg,
         CallFact(
             name,
             kind,
@@ -175,14 +176,19 @@ def _event(message: Any) -> CallEvent:  # noqa: C901, PLR0912 - flat, for speed
             queue,
             agent,
             detail,
-            0 if channel is None else _channel.get(channel, 4),
-            0 if direction is None else _direction.get(direction, 3),
+            0 if channel is None and direction is None else _way(channel, direction),
             data.customer_ref,
             account,
         ),
         voids,
         timebasis == "arrival",
     )
+
+
+def _way(channel: str | None, direction: str | None) -> int:
+    """What is unknown is `other`."""
+    code = 0 if channel is None else WAYS * _channel.get(channel, len(CHANNELS) - 1)
+    return code if direction is None else code + _direction.get(direction, WAYS - 1)
 
 
 def _rarely(kind: int, data: Any) -> tuple[str | None, int]:

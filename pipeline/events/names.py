@@ -18,9 +18,10 @@ known_tenant: Final = _tenants.get
 
 
 def event_name(source: str, event_id: str) -> int:
-    """64-bit name of (source, id), never 0; the tenant is part of the entity's key."""
-    # The length keeps "a" + "bc" apart from "ab" + "c", whatever a source is made of.
-    return xxh3_64_intdigest(f"{len(source)} {source}{event_id}") or 1
+    """60-bit name of (source, id), never 0; the tenant is part of the entity's key."""
+    # The length keeps "a" + "bc" apart from "ab" + "c", whatever a source is made of. An integer of 60 bits
+    # is two digits to CPython, one of 64 three: a third less memory for each fact there is.
+    return xxh3_64_intdigest(f"{len(source)} {source}{event_id}") >> 4 or 1
 
 
 def word(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from pipeline.entities.contact import Chain, Leg
-from pipeline.entities.stay import BOT_ANSWERED, INBOUND, Stay, read_leg
+from pipeline.entities.stay import BOT_ANSWERED, INBOUND, Stay, direction_of, read_leg
 from pipeline.events.call import (
     ABANDONED,
     ANSWERED,
@@ -56,7 +56,7 @@ def contact_rows(key: str, chain: Chain, origin: Origin) -> list[Row]:
     tenant, _, initial = key.partition("|")
     if chain.deleted_at:
         return [_gone_contact(tenant, initial, origin)]
-    first = [leg for leg in chain.legs if leg.contact == initial]
+    first = [leg for leg in chain.legs if not leg.contact]
     if not first:
         return []
     readings = _readings(chain)
@@ -65,7 +65,7 @@ def contact_rows(key: str, chain: Chain, origin: Origin) -> list[Row]:
     facts = [fact for leg in chain.legs for fact in leg.facts]
     answer = _first_human_answer(readings)
     answered_at = answer.stay.left_at if answer else None
-    opening = next((reading for reading in readings if reading.leg.contact == initial), readings[0])
+    opening = next((reading for reading in readings if not reading.leg.contact), readings[0])
     return [
         (
             tenant,
@@ -97,7 +97,8 @@ def leg_rows(key: str, chain: Chain, origin: Origin) -> list[Row]:
     rows = []
     for leg in chain.legs:
         stay = None if chain.deleted_at else read_leg(leg)
-        name = (tenant, initial, leg.contact, leg.leg, origin.epoch, origin.partition)
+        contact = leg.contact or initial
+        name = (tenant, initial, contact, leg.leg or contact, origin.epoch, origin.partition)
         rows.append((*name, *_GONE_LEG, origin.offset) if stay is None else _leg_row(name, leg, stay, origin))
     return rows
 
@@ -174,7 +175,7 @@ def _talk_at(stay: Stay) -> int | None:
 
 
 def _direction(facts: Sequence[CallFact]) -> str:
-    return DIRECTIONS[next((fact.direction for fact in facts if fact.direction), INBOUND)]
+    return DIRECTIONS[next(filter(None, map(direction_of, facts)), INBOUND)]
 
 
 def _first_at(facts: Iterable[CallFact], kind: int) -> int | None:

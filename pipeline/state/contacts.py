@@ -147,8 +147,8 @@ class Contacts:
 
     def _before(self, leg: Leg, fact: CallFact) -> list[Contribution]:
         """What the leg counted before `fact`: what is known without it, wherever it stands."""
-        others = [each for each in leg.facts if each is not fact]
-        former = Leg(leg.contact, leg.leg, others, leg.is_stale, leg.is_first)
+        others = tuple([each for each in leg.facts if each is not fact])
+        former = Leg(leg.contact, leg.leg, others, leg.is_stale)
         return leg_contributions(former, self._bounds_ms)
 
     def _merge(self, chain: Chain, event: CallEvent, watermark: int) -> None:

@@ -110,9 +110,9 @@ def test_legs_and_facts_and_voids_are_sorted_and_unique(events):
     chain = merged(events)
     places = [(leg.contact, leg.leg) for leg in chain.legs]
     assert places == sorted(set(places))
-    assert chain.voids == sorted(set(chain.voids))
+    assert chain.voids == tuple(sorted(set(chain.voids)))
     for leg in chain.legs:
-        assert leg.facts == sorted(leg.facts, key=lambda fact: (fact.at, fact.name))
+        assert leg.facts == tuple(sorted(leg.facts, key=lambda fact: (fact.at, fact.name)))
 
 
 @given(histories(**one_chain).map(lambda told: [decoded(said) for said in told]))
@@ -179,14 +179,11 @@ def test_same_id_at_the_same_time_with_greater_data_replaces():
 
 def test_same_id_in_another_leg_leaves_the_first_leg_without_it():
     told = [call("queued", 0, id="1", leg="a"), call("queued", 1, id="1", leg="b")]
-    assert merged(told).legs == [
-        Leg("c", "a", [], is_first=True),
-        Leg("c", "b", [told[1].fact], is_first=True),
-    ]
+    assert merged(told).legs == (Leg("", "a", ()), Leg("", "b", (told[1].fact,)))
 
 
 def test_a_second_void_of_one_event_still_moves_the_last_instant():
     told = [call("voided", 1, id="2", corrects="1"), call("voided", 5, id="3", corrects="1")]
     chain = merged(told[:1])
     assert not is_known(chain, told[1])
-    assert merged(told) == merged(told[::-1]) == Chain([], [told[0].voids], 0, ms(5))
+    assert merged(told) == merged(told[::-1]) == Chain((), (told[0].voids,), 0, ms(5))

@@ -18,7 +18,7 @@ BOUNDS = (5_000, 20_000)
 
 def steps(*events):
     """What each event in turn changes in one leg."""
-    leg = Leg("c", "c", [])
+    leg = Leg("", "", ())
     for event in events:
         insert(leg, event.fact)
         yield step(leg, event.fact, BOUNDS)
@@ -27,7 +27,7 @@ def steps(*events):
 @settings(max_examples=500)
 @given(histories(max_size=8, keys=1, span=6))
 def test_step_is_the_difference_of_what_the_leg_counts(told):
-    leg, names = Leg("c", "c", []), set()
+    leg, names = Leg("", "", ()), set()
     for event in map(decoded, told):
         if event.fact.kind >= VOIDED or event.fact.name in names:
             continue
@@ -90,6 +90,6 @@ def test_what_is_not_ordinary_is_left_to_reading(course):
 
 
 def test_stale_leg_is_left_to_reading():
-    leg, fact = Leg("c", "c", [call("queued", 0).fact], is_stale=True), call("answered", 9).fact
+    leg, fact = Leg("", "", (call("queued", 0).fact,), is_stale=True), call("answered", 9).fact
     insert(leg, fact)
     assert step(leg, fact, BOUNDS) is None

@@ -232,5 +232,5 @@ def test_stale_leg_is_a_contradiction_until_it_leaves():
     open_leg = leg(call("queued", 0))
     open_leg.is_stale = True
     assert read_leg(open_leg).contradiction == "stale"
-    left = Leg("c", "c", [*open_leg.facts, call("abandoned", 9).fact], is_stale=True)
+    left = Leg("", "", (*open_leg.facts, call("abandoned", 9).fact), is_stale=True)
     assert read_leg(left).contradiction == ""

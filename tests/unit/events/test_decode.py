@@ -1,10 +1,12 @@
 """Bytes to a call event, or the reason why not: total, exact at its edges, the same however it got there."""
 
 import json
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
 
+from pipeline.entities.stay import channel_of, direction_of
 from pipeline.events import call as stream
 from pipeline.events.call import CallEvent, CallFact
 from pipeline.events.call_decode import decode
@@ -69,8 +71,20 @@ def test_contact_is_its_own_initial_contact_by_default():
     assert call("queued", contact="c2").key == "t|c2"
 
 
-def test_leg_is_the_contact_by_default():
-    assert (call("queued").contact, call("queued").leg, call("queued", leg="c").leg) == ("c", "c", "c")
+@pytest.mark.parametrize(
+    ("ids", "contact", "leg"),
+    [
+        ({}, "", ""),
+        ({"initial_contact_id": "c", "leg": "c"}, "", ""),
+        ({"initial_contact_id": "first"}, "c", ""),
+        ({"initial_contact_id": "first", "leg": "c"}, "c", ""),
+        ({"initial_contact_id": "first", "leg": "first"}, "c", "first"),
+        ({"leg": "2"}, "", "2"),
+    ],
+)
+def test_the_initial_contact_and_a_leg_named_as_its_contact_need_no_name_beside_the_key(ids, contact, leg):
+    said = call("queued", contact="c", **ids)
+    assert (said.contact, said.leg) == (contact, leg)
 
 
 def test_same_id_of_another_source_is_another_name():
@@ -90,7 +104,9 @@ def test_fact_keeps_what_the_event_says():
         "answered", 5, queue_id="q", agent_id="a", answered_by="bot", talk_started_at=7, channel="chat",
         direction="outbound", customer_ref="r", accountid="k",
     )  # fmt: skip
-    assert said.fact == CallFact(said.fact.name, stream.ANSWERED, ms(5), ms(7), "q", "a", 2, 3, 2, "r", "k")
+    assert said.fact == CallFact(
+        said.fact.name, stream.ANSWERED, ms(5), ms(7), "q", "a", 2, 3 * 4 + 2, "r", "k"
+    )
 
 
 def test_what_is_not_said_stays_unsaid():
@@ -101,8 +117,6 @@ def test_what_is_not_said_stays_unsaid():
 @pytest.mark.parametrize(
     ("what", "field", "codes"),
     [
-        ("queued", "channel", {"voice": 1, "video": 2, "chat": 3, "fax": 4, "": 4, "VOICE": 4}),
-        ("queued", "direction", {"inbound": 1, "outbound": 2, "sideways": 3}),
         ("answered", "answered_by", {"human": 1, "bot": 2, "oracle": 3}),
         (
             "callback_attempted",
@@ -113,8 +127,15 @@ def test_what_is_not_said_stays_unsaid():
     ],
 )
 def test_unknown_value_of_an_enumeration_is_other(what, field, codes):
-    name = field if field in {"channel", "direction"} else "detail"
-    assert {value: getattr(call(what, **{field: value}).fact, name) for value in codes} == codes
+    assert {value: call(what, **{field: value}).fact.detail for value in codes} == codes
+
+
+def test_unknown_channel_and_unknown_direction_are_other():
+    channels = {None: 0, "voice": 1, "video": 2, "chat": 3, "fax": 4, "": 4, "VOICE": 4}
+    directions = {None: 0, "inbound": 1, "outbound": 2, "sideways": 3}
+    for (channel, first), (direction, second) in product(channels.items(), directions.items()):
+        fact = call("queued", channel=channel, direction=direction).fact
+        assert (channel_of(fact), direction_of(fact)) == (first, second)
 
 
 def test_unknown_what_of_the_stream_is_ignored():
@@ -199,7 +220,7 @@ def test_lengths_count_characters_not_bytes():
 
 def test_last_of_two_equal_json_keys_holds():
     value = raw(event("queued")).replace(b'"contact_id": "c"', b'"contact_id": "c", "contact_id": "d"')
-    assert decode(value).contact == "d"
+    assert decode(value).key == "t|d"
 
 
 def test_two_types_in_one_event_are_refused():
