@@ -28,6 +28,7 @@ from deploy.grafana.panels import (
 HERE = 'tenant=~"$tenant", queue=~"$queue"'
 IN_WINDOW = f'{HERE}, window="$window"'
 TICKETS = 'tenant=~"$tenant", group=~"$group", window="$window"'
+MATURE = 'tenant=~"$tenant", group=~"$group", window="30d"'
 BY_QUEUE, QUEUE = "tenant, queue", "{{tenant}} / {{queue}}"
 BY_GROUP, GROUP = "tenant, group", "{{tenant}} / {{group}}"
 IN_SQL = "match(tenant, '^(${tenant:regex})$') AND match(queue, '^(${queue:regex})$')"
@@ -244,8 +245,8 @@ def tickets() -> list[Panel]:
             [
                 Ask(
                     share(
-                        f"support_solve_events_reopened{{{TICKETS}}}",
-                        f"support_solve_events{{{TICKETS}}}",
+                        f"support_solve_events_mature_reopened{{{MATURE}}}",
+                        f"support_solve_events_mature{{{MATURE}}}",
                         TICKET,
                         BY_GROUP,
                     ),
@@ -253,9 +254,9 @@ def tickets() -> list[Panel]:
                 )
             ],
             RATIO,
-            what="Of the entries into solved in the window: reopened within 72 h so far.",
+            what="Of the entries into solved of 30 days that are 72 h old: reopened within 72 h.",
             metric="reopen_rate",
-            empty="nothing solved in the window",
+            empty="nothing solved so long ago",
             steps=above(0.1, 0.2),
         ),
         lines(

@@ -37,7 +37,7 @@ def _windowed(export: Export, snapshot: Snapshot) -> Metric:
     dims = dims_of(export.family)
     family = GaugeMetricFamily(export.name, export.help, labels=[*dims, "window", *names])
     for window in windows_of(export.family):
-        if not is_kept(window, export.maturity_ms):
+        if not is_kept(export.family, window, export.maturity_ms):
             continue
         parts = snapshot.cells_of(export.family, window, export.maturity_ms)
         for place in snapshot.places.get(dims, ()):

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from pipeline.board.sums import LONGEST_MS
 from pipeline.metrics import tickets
-from pipeline.metrics.buckets import LEVEL, LIVE
+from pipeline.metrics.buckets import DAY, LEVEL, LIVE
 from pipeline.metrics.catalogue import Definition, Metric, definition_of
 from pipeline.metrics.families import (
     ADOPTION,
@@ -15,12 +15,14 @@ from pipeline.metrics.families import (
     HEADCOUNT,
     INVITATIONS,
     LEAVE,
+    MATURING,
     STAFF_STEPS,
     STAGE_MOVES,
     STAGE_STAYS,
     STAGE_STEPS,
     STANDING,
     STAYING,
+    TICKETS,
 )
 from pipeline.metrics.windows import DAY_WINDOWS, LIVE_WINDOWS
 
@@ -36,7 +38,12 @@ TODAY: Final = "today"
 WINDOWS: Final = (*LIVE_WINDOWS, *DAY_WINDOWS)
 BY_DAY: Final = tuple(family.name for family in (STAGE_MOVES, STAGE_STAYS, INVITATIONS))
 """Counted by local days only."""
-TALLIES: Final = (*(family.name for family in FAMILIES.values() if LIVE in family.grains), *BY_DAY)
+TALLIES: Final = (
+    *(family.name for family in FAMILIES.values() if {LIVE, DAY} <= set(family.grains)),
+    *BY_DAY,
+)
+MATURES: Final = {TICKETS.name: MATURING.name}
+"""Where the board finds what of a family is too young for a definition with maturity."""
 LEVEL_DIMS: Final = {"age": tuple(tickets.AGES)}
 """Dimensions that are no part of a series but read from its ages."""
 BY_REASON: Final = tuple(family.name for family in FAMILIES.values() if family.dims == ("reason",))
@@ -80,9 +87,11 @@ def places_of(told: Iterable[tuple[str, Iterable[Place]]]) -> dict[Dims, tuple[P
     }
 
 
-def is_kept(window: str, maturity_ms: int) -> bool:
-    """Whether the board still has what of a window is not ripe: an hour of buckets, or nothing else in it."""
-    return maturity_ms <= LONGEST_MS or window in LIVE_WINDOWS or window == TODAY
+def is_kept(family: str, window: str, maturity_ms: int) -> bool:
+    """Whether the board has what of a window is not ripe: in its hour of buckets, or in a family of its own.
+    What takes longer to ripen than a window or a day lasts has no number there.
+    """
+    return maturity_ms <= LONGEST_MS or (family in MATURES and window in DAY_WINDOWS and window != TODAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +108,11 @@ class Question:
     queue: str | None = None
     definition: Definition | None = None
 
-    def wants(self, window: str, maturity_ms: int) -> bool:
+    def wants(self, family: str, window: str, maturity_ms: int) -> bool:
         """What the board cannot know, because it has let go of what is not ripe, is told of on request."""
         if self.windows is not None and window not in self.windows:
             return False
-        return is_kept(window, maturity_ms) or self.metrics is not None
+        return is_kept(family, window, maturity_ms) or self.metrics is not None
 
     def definitions(self, metric: Metric) -> list[Definition]:
         """Those asked of a metric. Raises DefinitionError; a metric that must be told something is left out

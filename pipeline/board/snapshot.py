@@ -17,6 +17,7 @@ from pipeline.board.places import (
     BY_REASON,
     LEVEL_DIMS,
     LEVELS,
+    MATURES,
     NOW,
     STEPS,
     TALLIES,
@@ -52,8 +53,10 @@ from pipeline.metrics.catalogue import (
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import COHORT, LATE, LEAVE, STAYING
 from pipeline.metrics.numbers import Number
+from pipeline.metrics.tickets import MATURE_MS
 from pipeline.metrics.windows import (
     BUCKET_MS,
+    DAY_WINDOWS,
     LIVE_WINDOWS,
     day_window,
     floor_bucket,
@@ -62,6 +65,7 @@ from pipeline.metrics.windows import (
 
 RECENT: Final = frozenset(
     {LEAVE.name, COHORT.name, *(name for m in METRICS.values() if m.maturity for name in m.families)}
+    - MATURES.keys()
 )
 """Families of which the last hour's buckets are kept: because not all of them may count yet, or to show
 how the hour went.
@@ -90,9 +94,9 @@ class Snapshot:
 
     `places` is by dimensions, `cells` by (family, window), `levels` by family; `quarantine` is by
     (tenant, reason) and `late` by (tenant, stream), both of which belong to no queue. `recent` holds
-    10-second buckets by family, for definitions that let the youngest of them ripen. `steps` holds, of
-    step families, what is up to the end of the tenant's running day; `daily` what one of them was on each
-    day of a window.
+    10-second buckets by family, for definitions that let the youngest of them ripen; `ripe`, by (family,
+    window), what is ripe of days where that takes longer. `steps` holds, of step families, what is up to the
+    end of the tenant's running day; `daily` what one of them was on each day of a window.
     """
 
     now: int
@@ -104,6 +108,7 @@ class Snapshot:
     late: Mapping[tuple[str, str], Cells]
     freshness: tuple[Freshness, ...]
     recent: Mapping[str, Mapping[Place, Mapping[int, Cells]]] = field(default_factory=dict)
+    ripe: Mapping[tuple[str, str], CellsAt] = field(default_factory=dict)
     steps: Mapping[str, CellsAt] = field(default_factory=dict)
     daily: Daily = field(default_factory=dict)
     _ripe: dict[tuple[str, str, int], CellsAt] = field(default_factory=dict, compare=False, repr=False)
@@ -148,7 +153,7 @@ class Snapshot:
             family = family_of(metric, definition)
             maturity = metric.maturity(definition) if metric.maturity else 0
             for window in windows_of(family):
-                if question.wants(window, maturity):
+                if question.wants(family, window, maturity):
                     parts = self.rolled_up(family, window, question, maturity, metric.only)
                     for place, cells in parts.items():
                         number = read_window(metric, cells, definition, self.definitions)
@@ -224,6 +229,8 @@ class Snapshot:
         whole = self.cells.get((family, window), {})
         if not maturity_ms:
             return whole
+        if (family, window) in self.ripe:
+            return self.ripe[family, window]
         asked = (family, window, maturity_ms)
         if asked not in self._ripe:
             recent = self.recent.get(family, {})
@@ -267,6 +274,9 @@ def snapshot_of(fold: Fold, definitions: Definitions, now: int) -> Snapshot:
         (family, window): {} for family in TALLIES for window in windows_of(family)
     }
     recent: dict[str, dict[Place, Mapping[int, Cells]]] = {family: {} for family in RECENT}
+    ripe: dict[tuple[str, str], dict[Place, Cells]] = {
+        (family, window): {} for family in MATURES for window in windows_of(family) if window in DAY_WINDOWS
+    }
     late: dict[tuple[str, str], Cells] = {}
     steps: dict[str, dict[Place, Cells]] = {family: {} for family in STEPS}
     for (family, tenant, dims), sums in fold.series.items():
@@ -280,6 +290,9 @@ def snapshot_of(fold: Fold, definitions: Definitions, now: int) -> Snapshot:
                 is_live = window in LIVE_WINDOWS
                 told = dict(sums.windows[window]) if is_live else days.over(tenant, sums, window)
                 cells[family, window][place] = told
+                if (family, window) in ripe:
+                    maturing = fold.series.get((MATURES[family], tenant, dims))
+                    ripe[family, window][place] = days.ripe(tenant, sums, maturing, window, MATURE_MS)
             if family in RECENT:
                 recent[family][place] = dict(sums.live)
     levels: dict[str, dict[Place, tuple[LevelValue, ...]]] = {family: {} for family in LEVELS}
@@ -300,6 +313,7 @@ def snapshot_of(fold: Fold, definitions: Definitions, now: int) -> Snapshot:
         late,
         freshness,
         recent,
+        ripe,
         steps,
         _daily(fold, days),
     )

@@ -35,12 +35,13 @@ class Sums:
     is remembered: a showing costs what has changed since, and a new day only that day.
     """
 
-    __slots__ = ("_each", "_stretches", "_up_to", "days", "live", "windows")
+    __slots__ = ("_ahead", "_each", "_stretches", "_up_to", "days", "live", "windows")
 
     def __init__(self) -> None:
         self._stretches: dict[tuple[int, int], Cells] = {}
         self._up_to: tuple[int, Cells] | None = None
         self._each: tuple[int, int, dict[int, Cells]] | None = None
+        self._ahead: tuple[Window, Cells] | None = None
         self.live: dict[int, Cells] = {}
         self.days: dict[int, Cells] = {}
         self.windows: dict[str, Cells] = {name: {} for name in LIVE_WINDOWS}
@@ -51,6 +52,8 @@ class Sums:
         for name, length in LIVE_WINDOWS.items():
             if end - length <= start < end:
                 merge(self.windows[name], delta)
+        if self._ahead is not None and self._ahead[0].start <= start < self._ahead[0].end:
+            self._ahead = (self._ahead[0], _sum(self._ahead[1], delta))
 
     def add_day(self, number: int, delta: Cells) -> None:
         """Change one day bucket."""
@@ -83,6 +86,19 @@ class Sums:
         for start, cells in self.live.items():
             if window.start <= start < window.end:
                 merge(total, cells)
+        return total
+
+    def ahead(self, window: Window) -> Cells:
+        """As `sum_of`, of a window whose start moves on with the clock: a showing costs what it moved by. Not
+        to be changed.
+        """
+        last, total = self._ahead or (window, None)
+        if total is None or last.end != window.end or not 0 <= window.start - last.start < LONGEST_MS:
+            total = self.sum_of(window)
+        else:
+            for start in range(last.start, window.start, BUCKET_MS):
+                total = _sum(total, negative(self.live.get(start, {})))
+        self._ahead = (window, total)
         return total
 
     def day_so_far(self, number: int, span: Window, now: int) -> Cells:

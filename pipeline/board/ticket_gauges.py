@@ -49,7 +49,16 @@ TICKET_SERIES: Final = (
     counted("solve_events"),
     export(
         "support_solve_events_reopened", "reopen_rate",
-        "Of the solve events in the window: reopened within 72 h so far; over support_solve_events the rate.",
+        "Of the solve events in the window: reopened within 72 h so far.", ((), count(TICKETS, "reopened")),
+    )._replace(maturity_ms=0),
+    *with_interval("support_reopen_ratio", "reopen_rate"),
+    export(
+        "support_solve_events_mature", "reopen_rate", "Of the solve events in the window: 72 h old.",
+        ((), count(TICKETS, "solved")),
+    ),
+    export(
+        "support_solve_events_mature_reopened", "reopen_rate",
+        "Of those that are 72 h old: reopened within 72 h; over support_solve_events_mature it is the ratio.",
         ((), count(TICKETS, "reopened")),
     ),
     *with_interval("support_one_touch_ratio", "one_touch"),

@@ -10,11 +10,13 @@ from typing import Final, TypeAlias
 from pipeline.entities.ticket import Reading, Ticket, read
 from pipeline.metrics.buckets import Contribution
 from pipeline.metrics.definitions import Definitions
-from pipeline.metrics.families import BACKLOG, TICKETS, TICKETS_QUARANTINE, UNANSWERED
+from pipeline.metrics.families import BACKLOG, MATURING, TICKETS, TICKETS_QUARANTINE, UNANSWERED
 
 REOPEN_WITHIN_MS: Final = 72 * 3_600_000
 _T: Final = {name: TICKETS.cell(name) for name in TICKETS.counters}
 _CREATED: Final = _T["created"]
+_SOLVED: Final = MATURING.cell("solved")
+_REOPENED: Final = MATURING.cell("reopened")
 OpenMs: TypeAlias = Callable[[int, int], int]
 
 
@@ -52,7 +54,12 @@ def outcomes(reading: Reading, open_ms: OpenMs) -> list[Contribution]:
         cells = (_T["solved"], 1)
         if solve.reopened_at is not None and solve.reopened_at - solve.at <= REOPEN_WITHIN_MS:
             cells += (_T["reopened"], 1)
-        parts.append((TICKETS.name, (solve.group, reading.channel), solve.at, cells))
+            maturing: tuple[int, ...] = (_SOLVED, 1, _REOPENED, 1)
+        else:
+            maturing = (_SOLVED, 1)
+        dims = (solve.group, reading.channel)
+        parts.append((TICKETS.name, dims, solve.at, cells))
+        parts.append((MATURING.name, dims, solve.at + REOPEN_WITHIN_MS, maturing))
     if reading.is_solved and reading.merged_at is None:
         last = reading.solves[-1]
         cells = (_T["resolved"], 1, _T["resolved_ms"], last.at - reading.created_at)

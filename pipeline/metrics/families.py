@@ -6,7 +6,7 @@ ClickHouse: append only, and bump STATE_FORMAT when an order changes.
 
 from typing import Final
 
-from pipeline.metrics.buckets import DAY, LEVEL, Family
+from pipeline.metrics.buckets import DAY, LEVEL, LIVE, Family
 
 LEAVE: Final = Family(
     "leave",
@@ -69,6 +69,11 @@ TICKETS: Final = Family(
 answers, with the wait and (`first_open_ms`) its part inside business hours. `solved`: entries into
 solved; `reopened`: those undone within 72 h, at the instant of solving. `resolved`: last solvings that
 stand, `resolved_ms` since creation, `one_touch`: those with one public reply.
+"""
+
+MATURING: Final = Family("maturing", "ticket", ("group", "channel"), ("solved", "reopened"), grains=(LIVE,))
+"""Entries into solved by the instant at which they are 72 h old, and those of them undone by then. What lies
+ahead of now is too young for `reopen_rate`; what has passed nobody asks for, so no day of it is kept.
 """
 
 BACKLOG: Final = Family("backlog", "ticket", ("group", "channel"), ("tickets",), grains=(LEVEL,))
@@ -171,8 +176,8 @@ INVITATIONS: Final = Family("invitations", "usage", ("kind",), ("invited",), gra
 FAMILIES: Final = {
     f.name: f
     for f in (
-        LEAVE, COHORT, CUSTOMER, CALLBACK, HANDLE, WAITING, QUARANTINE, LATE, TICKETS, BACKLOG,
-        UNANSWERED, TICKETS_QUARANTINE, HEARTBEAT,
+        LEAVE, COHORT, CUSTOMER, CALLBACK, HANDLE, WAITING, QUARANTINE, LATE, TICKETS, MATURING,
+        BACKLOG, UNANSWERED, TICKETS_QUARANTINE, HEARTBEAT,
         STAYING, FLOW, STANDING,
         SURVEY_ANSWERS, SURVEY_SENT, STAGE_STEPS, STAGE_MOVES, STAGE_STAYS, HEADCOUNT, STAFF_STEPS,
         ADOPTION, INVITATIONS,

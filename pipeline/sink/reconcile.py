@@ -19,7 +19,6 @@ ANSWERED_OTHERWISE: Final = {
     "asa_p90": "on the board inside a bin, in ClickHouse exact",
     "asa_p99": "on the board inside a bin, in ClickHouse exact",
     "service_level": "on the board without what still has time",
-    "reopen_rate": "on the board without what still has time",
     "time_to_value_p50": "in ClickHouse exact",
     "time_to_value_p75": "in ClickHouse exact",
     "time_to_value_p90": "in ClickHouse exact",

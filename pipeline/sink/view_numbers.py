@@ -154,7 +154,8 @@ def _without(row: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]
 
 
 _BY_DAY: Final = (
-    "* FROM ticket_days",
+    "* FROM (SELECT * FROM ticket_days WHERE metric != 'reopen_rate')",
+    "*, 'reopen_rate' AS metric, 'ratio' AS unit FROM reopen_rate_at(at = '{ripe}')",
     "* FROM voice_days",
     "*, 'time_in_stage' AS metric, 'seconds' AS unit, stay_ms AS part FROM time_in_stage",
     """*, 'stage_moves' AS metric, 'count' AS unit, from_stage AS `from`, to_stage AS `to`,
@@ -181,8 +182,9 @@ def _summed_rows(
     if "churn" in metrics:
         yield from _daily_sums(ask, days, opened)
     totals: dict[Key, dict[str, Any]] = {}
+    ripe = _instant(floor_bucket(now) + BUCKET_MS - 1)  # the board takes the running 10 seconds as a whole
     for parts in _BY_DAY:
-        for row in _rows(ask, f"SELECT {parts} WHERE day BETWEEN '{first}' AND '{last}'"):
+        for row in _rows(ask, f"SELECT {parts.format(ripe=ripe)} WHERE day BETWEEN '{first}' AND '{last}'"):
             tenant, day = row["tenant"], str(row["day"])
             for window in DAY_WINDOWS if day <= str(days.get(tenant, "")) else ():
                 if day >= str(opened[tenant, window]):

@@ -14,7 +14,7 @@ from pipeline.entities.contact import Chain
 from pipeline.events.names import word
 from pipeline.metrics.buckets import LEVEL, BucketKey, Cells, LevelValue
 
-STATE_FORMAT: Final = 5
+STATE_FORMAT: Final = 6
 MAX_RECORD_BYTES: Final = 512 * 1024
 ENTITIES: Final = "entities"
 BUCKETS: Final = "buckets"

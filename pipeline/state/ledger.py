@@ -33,6 +33,8 @@ _Deltas: TypeAlias = dict[_Series, Cells]
 _LEVELS: Final = frozenset(f.name for f in FAMILIES.values() if LEVEL in f.grains)
 _LASTING: Final = frozenset(f.name for f in FAMILIES.values() if f.grains == (DAY,))
 """Kept by the day alone and for good: each day is part of today's prefix sum (architecture.md §2)."""
+_PASSING: Final = frozenset(f.name for f in FAMILIES.values() if f.grains == (LIVE,))
+"""Kept by 10 seconds alone: behind their horizon nobody asks for them."""
 _NOT_LIVE: Final = _LEVELS | _LASTING
 _HEARTBEAT_KEY: Final[BucketKey] = (DAY, HEARTBEAT.name, HEARTBEAT_TENANT, (), 0)
 
@@ -175,8 +177,11 @@ class Ledger:
         for (family, tenant, dims, start), delta in live.items():
             cause = self._causes.get((family, tenant, dims, start), "")
             self._put((LIVE, family, tenant, dims, start), delta, cause)
-            self._put_day(family, tenant, dims, start, delta, cause)
+            if family not in _PASSING:
+                self._put_day(family, tenant, dims, start, delta, cause)
         for (family, tenant, dims, start), delta in day.items():
+            if family in _PASSING:
+                continue
             cause = self._causes.get((family, tenant, dims, start), "late")
             self._put_day(family, tenant, dims, start, delta, cause)
         live.clear()

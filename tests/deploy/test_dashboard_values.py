@@ -56,7 +56,7 @@ IN_DEPTH = {
     },
     "First response": {"": Same("frt", HOUR)},
     "Open tickets by age": {"": Same("backlog", NOW)},
-    "Reopened": {"": Same("reopen_rate", HOUR)},
+    "Reopened": {"": Same("reopen_rate", MONTH)},
     "Without a first response": {"": Same("frt_overdue", NOW, "count")},
 }
 SUCCESS = {

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pipeline.metrics.definitions import declare
 from pipeline.metrics.families import TICKETS
 from pipeline.metrics.tickets import AGES
-from pipeline.sink.tables import TABLES
+from pipeline.sink.rows import declaration
+from pipeline.sink.tables import DEFINITIONS, TABLES
 from tests import ticket_oracle as oracle
 from tests.builders import HOUR, ms
 from tests.sink.told import log_of, rows_of
@@ -136,3 +137,33 @@ def test_past_instants_say_what_the_oracle_says(engine, tell, told, hours):
     (total,) = engine.query(f"SELECT sum(value) AS n, max(oldest) AS oldest FROM {late}")
     assert total["n"] == oracle.frt_overdue(oracle.Asked(then), now, HOUR * 1000)[0]
     assert total["oldest"] == (oracle.oldest_overdue(oracle.Asked(then), now, HOUR * 1000)[0] or 0)
+
+
+@FEW
+@given(told=histories(), hours=st.integers(60, 200))
+def test_the_reopen_rate_of_an_instant_is_of_what_is_72_hours_old(engine, tell, told, hours):
+    now = ms(hours * HOUR)
+    told = [said for said in told if oracle.instant(said["time"]) <= now]
+    tell(told, TENANTS)
+    for tenant in ("t", "u"):
+        rows = engine.query(
+            f"SELECT sum(part) AS part, sum(n) AS n FROM reopen_rate_at(at = '{utc(now)}') WHERE tenant = '{tenant}'"
+        )
+        then = oracle.chosen(oracle.tickets(told, now), tenant)
+        value, n = oracle.reopen_rate(oracle.Asked(then, 0, now + 1, None, TENANTS, now - oracle.HOURS_72))
+        assert rows[0]["n"] == n
+        assert value is None or rows[0]["part"] / n == pytest.approx(value)
+
+
+def test_the_reopen_rate_of_an_instant_stands_by_the_local_day_of_the_solving(engine, tell, store):
+    #  T0 is Monday 09:00 UTC: solved at 21:30 and 22:30 UTC, which in Bucharest is Tuesday at half past midnight.
+    at = [12.5 * HOUR, 13.5 * HOUR]
+    told = [event("created", 0, ticket=f"k{place}", group_id="g") for place in (0, 1)]
+    told += [event("solved", when, ticket=f"k{place}") for place, when in enumerate(at)]
+    told += [event("reopened", 14 * HOUR, ticket="k1")]
+    tell(told, TENANTS)
+    store.insert(DEFINITIONS, [declaration(declare({"tenants": TENANTS}), 1)])
+    asked = "SELECT toString(day) AS day, `group`, value, n FROM reopen_rate_at(at = '{}') ORDER BY day"
+    young, old = (engine.query(asked.format(utc(ms(when + 72 * HOUR)))) for when in at)
+    assert young == [{"day": "2026-03-02", "group": "g", "value": 0, "n": 1}]
+    assert old == [*young, {"day": "2026-03-03", "group": "g", "value": 1, "n": 1}]

@@ -97,9 +97,8 @@ def test_no_family_of_prometheus_fails_on_a_company_of_every_stream(snapshot):
     registry.register(SnapshotCollector(lambda: snapshot))
     assert registry.get_sample_value("pulse_collector_errors_total") == 0
     labels = {"tenant": "acme", "group": "desk", "channel": "mail"}
-    reopened = "support_solve_events_reopened"
-    assert registry.get_sample_value(reopened, labels | {"window": "today"}) == 0
-    assert registry.get_sample_value(reopened, labels | {"window": "30d"}) is None
+    assert registry.get_sample_value("support_solve_events_mature", labels | {"window": "today"}) is None
+    assert registry.get_sample_value("support_solve_events_mature", labels | {"window": "30d"}) > 0
     assert registry.get_sample_value("support_solve_events", labels | {"window": "30d"}) > 0
 
 

@@ -72,8 +72,8 @@ ORDINARY = {
     "answered again": ([BIRTH, agent(1), customer(2), agent(3)], 0, 1),
     "answered a second time": ([BIRTH, agent(1), agent(2)], 0, 0),
     "handed off by a bot": ([BIRTH, event("bot_handed_off", 1)], 1, 1),
-    "solved": ([BIRTH, agent(1), event("solved", 2)], 1, 2),
-    "solved again": ([BIRTH, event("solved", 1), event("reopened", 2), event("solved", 3)], 2, 2),
+    "solved": ([BIRTH, agent(1), event("solved", 2)], 1, 3),
+    "solved again": ([BIRTH, event("solved", 1), event("reopened", 2), event("solved", 3)], 2, 3),
     "merged": ([BIRTH, event("merged", 1)], 2, 0),
 }
 

@@ -172,4 +172,4 @@ def test_commit_is_complete_with_its_last_part(part, is_last):
 
 
 def test_format_names_the_layout_and_what_is_baked_into_buckets():
-    assert state_format("abc") == "5-abc"
+    assert state_format("abc") == "6-abc"

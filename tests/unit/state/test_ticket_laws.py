@@ -14,7 +14,7 @@ from pipeline.events.ticket import decode
 from pipeline.metrics.buckets import DAY, LIVE, Level, add
 from pipeline.metrics.catalogue import METRICS, definition_of, read_level, read_window
 from pipeline.metrics.definitions import declare
-from pipeline.metrics.families import TICKETS
+from pipeline.metrics.families import FAMILIES, TICKETS
 from pipeline.metrics.tickets import AGES
 from pipeline.metrics.windows import Window, day_number, day_span, local_date
 from pipeline.replay.answer import answer
@@ -77,12 +77,12 @@ def test_buckets_are_the_sum_of_contributions(told):
     for key, ticket in found.entities.by_key.items():
         tenant = key.partition("|")[0]
         for family, dims, at, cells in contributions(ticket, DEFINED, tenant):
-            if family == TICKETS.name:
-                add(sums.setdefault((tenant, dims, at - at % 10_000), {}), cells, 1)
+            if LIVE in FAMILIES[family].grains:
+                add(sums.setdefault((family, tenant, dims, at - at % 10_000), {}), cells, 1)
             else:
                 levels.setdefault((family, tenant, dims), Level()).add(at, cells, 1)
     _, buckets, kept = held(found)
-    live = {(key[2], key[3], key[4]): cells for key, cells in buckets.items() if key[0] == LIVE}
+    live = {key[1:]: cells for key, cells in buckets.items() if key[0] == LIVE}
     nonzero = {key: {cell: n for cell, n in cells.items() if n} for key, cells in sums.items()}
     assert live == {key: cells for key, cells in nonzero.items() if cells}
     assert kept == {key: level.value() for key, level in levels.items()}
