@@ -27,8 +27,8 @@ COUNTS: Final = ("answered", "offered", "abandoned")
 RATES: Final = ("asa_queue", "service_level", "abandon_rate")
 SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "tickets": (
-        "frt", "frt_business", "nrt", "resolution", "resolutions", "custom_work_share", "backlog",
-        "frt_overdue", "frt_overdue_oldest",
+        "frt", "frt_business", "nrt", "resolution", "resolutions", "reopen_rate", "custom_work_share",
+        "backlog", "frt_overdue", "frt_overdue_oldest",
     ),
     "voice": ("csat", "csat_response_rate", "nps", "promoters", "passives", "detractors"),
     "success": (

@@ -82,6 +82,19 @@ async def test_a_period_holds_for_everything_else(page):
     assert await page.said(tile("resolution")) != today
 
 
+async def test_reopenings_are_shown_of_what_had_its_72_hours(stage, page):
+    """The company solved tickets for twelve days, and none came back; of today nothing is so old."""
+    await page.open("/?tenant=t&period=90d")
+    await page.until(lambda: page.text(tile("reopened")) != "")
+    _, answer = await stage.json("/api/metrics?metric=reopen_rate&tenant=t&by=tenant&window=90d")
+    (row,) = answer["metrics"]
+    assert row["n"] > 20
+    shown = f"0.0 % to {row['high'] * 100:.1f} %, n {row['n']}"
+    assert await page.said(tile("reopened")) == f"Reopened within 72 h 0.0 % {shown}"
+    await page.choose("#period", "today")
+    await page.until(lambda: "none solved 72 h ago" in page.text(tile("reopened")))
+
+
 async def test_a_definition_is_switched_and_its_sentence_shown_beside_the_others(page):
     """At 1:40 with 20 s to answer all three are judged: of sales 0 of 1 in time, of billing 1 of 1 or of 2."""
     await page.open("/?tenant=t")

@@ -49,6 +49,7 @@ function tickets(rows, view) {
       note: oldest && oldest.value !== null ? `the oldest for ${span(oldest.value)}` : "",
     },
     tile("resolution", "Time to resolution", rows.one("resolution", at), span, view, { none: "none resolved" }),
+    tile("reopened", "Reopened within 72 h", rows.one("reopen_rate", at), percent, view, { none: "none solved 72 h ago", unit: "ratio", scale: [0, 1] }),
     tile("custom_work", "With custom work", rows.one("custom_work_share", at), percent, view, { none: "none created", unit: "ratio", scale: [0, 1] }),
   ];
 }
