@@ -1,7 +1,6 @@
 """The few kinds of panels that Pulse's dashboards are made of; each says what it means and what empty means.
 
-Targets the Grafana line that the pinned SDK knows. Written for a Prometheus that may scrape several boards: they
-report the same numbers, so a series is first reduced by `max by` of its own labels, then summed.
+Targets the Grafana line that the pinned SDK knows.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,18 +30,9 @@ CLICKHOUSE: Final = model.DataSourceRef("grafana-clickhouse-datasource", "clickh
 SECONDS: Final = "s"
 RATIO: Final = "percentunit"
 COUNT: Final = "short"
-POINTS: Final = "suffix: points"
-MINOR: Final = "suffix: minor units"
+POINTS: Final = "suffix:points"
+MINOR: Final = "suffix:minor units"
 PER_SECOND: Final = "cps"
-WHEN: Final = "dateTimeFromNow"
-
-CALL: Final = "tenant, queue, channel"
-PATH: Final = "tenant, queue, channel, path"
-TICKET: Final = "tenant, group, channel"
-VOICE: Final = "tenant, queue"
-TENANT: Final = "tenant"
-MONEY: Final = "tenant, currency"
-"""The labels of a family of series, its window and definition apart: what `max by` keeps."""
 
 Steps: TypeAlias = Sequence[tuple[float | None, str]]
 PLAIN: Final[Steps] = ((None, "blue"),)
@@ -59,38 +49,6 @@ def below(orange: float, red: float) -> Steps:
     return (None, "red"), (red, "orange"), (orange, "green")
 
 
-# PromQL
-
-
-def total(series: str, dims: str, by: str) -> str:
-    """A sum over places, each counted once however many boards report it."""
-    return f"sum by ({by}) (max by ({dims}) ({series}))"
-
-
-def share(part: str, whole: str, dims: str, by: str) -> str:
-    """Sum over sum; absent, not 0, where there is nothing to divide by."""
-    return f"{total(part, dims, by)} / ({total(whole, dims, by)} > 0)"
-
-
-def wilson(part: str, whole: str, dims: str, by: str, end: str) -> str:
-    """The low or the high end of the 95 % interval of a share, over the same sums."""
-    p, n = share(part, whole, dims, by), f"({total(whole, dims, by)} > 0)"
-    sign, z2 = {"low": "-", "high": "+"}[end], 3.841459
-    half = f"1.959964 * sqrt(({p}) * (1 - ({p})) / {n} + {z2} / (4 * {n} ^ 2))"
-    return f"(({p}) + {z2} / (2 * {n}) {sign} {half}) / (1 + {z2} / {n})"
-
-
-def points(good: str, neutral: str, bad: str, dims: str, by: str) -> str:
-    """Share of the good less share of the bad, times 100: sums over sums again."""
-    up, middle, down = (total(series, dims, by) for series in (good, neutral, bad))
-    return f"100 * ({up} - {down}) / (({up} + {middle} + {down}) > 0)"
-
-
-def age(series: str, by: str) -> str:
-    """Seconds since the oldest of the timestamps."""
-    return f"time() - min by ({by}) ({series})" if by else f"time() - min({series})"
-
-
 @dataclass(frozen=True)
 class Ask:
     """One PromQL query and how its series are named."""
@@ -100,11 +58,16 @@ class Ask:
 
 
 class Sql(Dataquery):
-    """One query of the ClickHouse plugin, for which the SDK has no builder. `time_series`: first column = time."""
+    """One query of the ClickHouse plugin, for which the SDK has no builder. `time_series`: first column = time.
 
-    def __init__(self, text: str, *, time_series: bool = False) -> None:
+    Days stand at noon, UTC: nearly all the world's browsers then show them on that day.
+    `named_by`: the column of names where one number has many series; else each number is a series by its name.
+    """
+
+    def __init__(self, text: str, *, time_series: bool = False, named_by: str = "") -> None:
         self.text = " ".join(text.split())
         self.time_series = time_series
+        self.named_by = named_by
 
     def to_json(self) -> dict[str, Any]:
         kind = "timeseries" if self.time_series else "table"
@@ -208,6 +171,8 @@ def lines(
     panel = _told(timeseries.Panel(), title, what, metric, unit, empty, steps, size)
     if isinstance(asks, Sql):
         panel = panel.datasource(CLICKHOUSE).with_target(_Built(asks))
+        if asks.named_by:
+            panel = panel.display_name(f"${{__field.labels.{asks.named_by}}}")
     else:
         panel = panel.datasource(PROMETHEUS)
         for number, ask in enumerate(asks):
@@ -224,7 +189,10 @@ def lines(
             common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
         )
     if unit == RATIO:
-        panel = panel.axis_soft_min(0).axis_soft_max(1)
+        panel = panel.axis_soft_min(0)
+        # As high as its lines are of interest: 5 % are nothing to see under 100 %.
+        if highest := max((value for value, _ in steps if value is not None), default=0):
+            panel = panel.axis_soft_max(min(1, 2 * highest))
     return (
         panel.show_points(VisibilityMode.AUTO)
         .legend(
@@ -249,9 +217,16 @@ def rows(
     steps: Steps = PLAIN,
     size: tuple[int, int] = (24, 8),
 ) -> table.Panel:
-    """A table of ClickHouse. `units`: of each column that holds a number."""
+    """A table of ClickHouse. `units`: of each column that holds a number. `empty`: of a table without rows.
+
+    Grafana would write that into every empty cell as well, so those have a sign of their own.
+    """
+    what = f"{what} A dash: nothing is known, or nothing to tell."
     panel = _told(table.Panel(), title, what, metric, "none", empty, steps, size)
     panel = panel.datasource(CLICKHOUSE).with_target(_Built(query))
+    # Half of Grafana's own: all columns of most tables are then seen at once.
+    panel = panel.min_width(75)
+    panel = panel.override_by_regexp("/.*/", [model.DynamicConfigValue("noValue", "–")])
     for column, unit in units.items():
         panel = panel.override_by_name(column, [model.DynamicConfigValue("unit", unit)])
     return panel

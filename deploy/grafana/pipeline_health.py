@@ -10,14 +10,13 @@ from deploy.grafana.panels import (
     Panel,
     Sql,
     above,
-    age,
     below,
     dashboard,
     lines,
     rows,
     tile,
-    total,
 )
+from deploy.grafana.promql import age, total
 
 SMALL = (6, 5)
 EVERY = "$__rate_interval"

@@ -3,27 +3,21 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.grafana.panels import (
-    CALL,
     COUNT,
-    PATH,
     RATIO,
     SECONDS,
-    TICKET,
     Ask,
     Panel,
     Sql,
     above,
-    age,
     below,
     dashboard,
     lines,
     of_tenant,
-    share,
     tenant,
-    total,
-    wilson,
     window,
 )
+from deploy.grafana.promql import CALL, PATH, TICKET, age, share, total, wilson
 
 HERE = 'tenant=~"$tenant", queue=~"$queue"'
 IN_WINDOW = f'{HERE}, window="$window"'
@@ -281,33 +275,33 @@ def by_day() -> list[Panel]:
         lines(
             "Speed of answer by day",
             Sql(
-                f"""SELECT toDateTime(day) AS time, concat(tenant, ' / ', queue) AS place,
+                f"""SELECT toDateTime(day) + INTERVAL 12 HOUR AS time, concat(tenant, ' / ', queue) AS place,
                 sum(part) / sum(n) / 1000 AS asa FROM support_days
                 WHERE metric = 'asa_queue' AND definition = 'enqueued' AND counted_by = 'leave' AND n > 0
                 AND $__dateFilter(day) AND {IN_SQL} GROUP BY time, place ORDER BY time""",
                 time_series=True,
+                named_by="place",
             ),
             SECONDS,
             what="By the tenant's own days. Late and corrected events change the day they belong to.",
             metric="asa_queue/enqueued",
             empty="nobody answered on these days",
             steps=above(30, 60),
-            bars=True,
         ),
         lines(
             "Service level by day",
             Sql(
-                f"""SELECT toDateTime(day) AS time, concat(tenant, ' / ', queue) AS place,
+                f"""SELECT toDateTime(day) + INTERVAL 12 HOUR AS time, concat(tenant, ' / ', queue) AS place,
                 sum(part) / sum(n) AS service_level FROM support_days
                 WHERE metric = 'service_level' AND definition = 'strict' AND counted_by = 'enqueue' AND n > 0
                 AND $__dateFilter(day) AND {IN_SQL} GROUP BY time, place ORDER BY time""",
                 time_series=True,
+                named_by="place",
             ),
             RATIO,
             what="Strict, of who entered the queue that day.",
             metric="service_level/strict",
             empty="nobody came on these days",
             steps=below(0.85, 0.8),
-            bars=True,
         ),
     ]

@@ -5,12 +5,9 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from deploy.grafana.panels import (
     COUNT,
     MINOR,
-    MONEY,
     POINTS,
     RATIO,
     SECONDS,
-    TENANT,
-    VOICE,
     Ask,
     Panel,
     Sql,
@@ -18,14 +15,11 @@ from deploy.grafana.panels import (
     below,
     dashboard,
     lines,
-    points,
     rows,
-    share,
     tenant,
-    total,
-    wilson,
     window,
 )
+from deploy.grafana.promql import MONEY, TENANT, VOICE, points, share, total, wilson
 
 HERE = 'tenant=~"$tenant"'
 IN_WINDOW = f'{HERE}, window="$window"'
@@ -168,7 +162,7 @@ def use() -> list[Panel]:
         lines(
             "Who is new, stays, comes back, falls silent",
             Sql(
-                f"""SELECT toDateTime(l.start) AS time, sum(l.new) AS new_accounts, sum(l.returning) AS returning_accounts,
+                f"""SELECT toDateTime(l.start) + INTERVAL 12 HOUR AS time, sum(l.new) AS new_accounts, sum(l.returning) AS returning_accounts,
                 sum(l.resurrecting) AS resurrecting_accounts, sum(l.dormant) AS dormant_accounts
                 FROM lifecycle({WEEKS}) AS l WHERE is_over AND {IN_SQL} GROUP BY time ORDER BY time""",
                 time_series=True,
@@ -178,12 +172,13 @@ def use() -> list[Panel]:
             " week before.",
             metric="view:lifecycle",
             empty="no use is known",
+            stacked=True,
             bars=True,
         ),
         rows(
             "Of whom signed up in a week: who used it later",
             Sql(
-                f"""SELECT tenant, start AS signed_up_in_week_of, age AS weeks_later, n AS accounts, value AS retained
+                f"""SELECT tenant, toString(start) AS signed_up_in_week_of, age AS weeks_later, n AS accounts, value AS retained
                 FROM retention({WEEKS}, since = 'signed_up') WHERE {IN_SQL}
                 ORDER BY tenant, signed_up_in_week_of, weeks_later LIMIT 500"""
             ),

@@ -3,22 +3,17 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.grafana.panels import (
-    CALL,
     RATIO,
     SECONDS,
-    TICKET,
     Ask,
     above,
-    age,
     below,
     dashboard,
     of_tenant,
-    share,
     tenant,
     tile,
-    total,
-    wilson,
 )
+from deploy.grafana.promql import CALL, TICKET, age, share, total, wilson
 
 HERE = 'tenant=~"$tenant", queue=~"$queue"'
 PLACE = "{{tenant}} / {{queue}}"
@@ -58,7 +53,7 @@ def support_live() -> Dashboard:
             empty="nobody waits",
             steps=above(60, 120),
             size=size,
-            decimals=0,
+            decimals=1,
         ),
         tile(
             "Service level, 30 min, at best",

@@ -7,8 +7,6 @@ from deploy.grafana.panels import (
     POINTS,
     RATIO,
     SECONDS,
-    TENANT,
-    VOICE,
     Ask,
     Panel,
     Sql,
@@ -17,14 +15,11 @@ from deploy.grafana.panels import (
     dashboard,
     lines,
     of_tenant,
-    points,
     rows,
-    share,
     tenant,
-    total,
-    wilson,
     window,
 )
+from deploy.grafana.promql import TENANT, VOICE, points, share, total, wilson
 
 IN_WINDOW = 'tenant=~"$tenant", queue=~"$queue", window="$window"'
 QUEUE = "{{tenant}} / {{queue}}"
@@ -149,32 +144,32 @@ def by_day() -> list[Panel]:
         lines(
             "Satisfied by day",
             Sql(
-                f"""SELECT toDateTime(day) AS time, concat(tenant, ' / ', queue) AS place, value AS satisfied
+                f"""SELECT toDateTime(day) + INTERVAL 12 HOUR AS time, concat(tenant, ' / ', queue) AS place, value AS satisfied
                 FROM voice_days WHERE metric = 'csat' AND n > 0 AND $__dateFilter(day) AND {IN_SQL}
                 ORDER BY time""",
                 time_series=True,
+                named_by="place",
             ),
             RATIO,
             what="By the day of the answer, in the tenant's own days; a changed answer changes its day.",
             metric="csat",
             empty="nobody answered on these days",
             steps=below(0.85, 0.75),
-            bars=True,
         ),
         lines(
             "Net promoter score by day",
             Sql(
-                f"""SELECT toDateTime(day) AS time, concat(tenant, ' / ', queue) AS place, value AS nps
+                f"""SELECT toDateTime(day) + INTERVAL 12 HOUR AS time, concat(tenant, ' / ', queue) AS place, value AS nps
                 FROM voice_days WHERE metric = 'nps' AND n > 0 AND $__dateFilter(day) AND {IN_SQL}
                 ORDER BY time""",
                 time_series=True,
+                named_by="place",
             ),
             POINTS,
             what="By the day of the answer.",
             metric="nps",
             empty="nobody answered on these days",
             steps=below(30, 0),
-            bars=True,
         ),
     ]
 
@@ -195,9 +190,10 @@ def watched() -> list[Panel]:
         lines(
             "Flags by day and kind",
             Sql(
-                f"""SELECT toDateTime(f.day) AS time, f.kind AS kind, count() AS flags FROM gaming_flags({IN_TIME}) AS f
+                f"""SELECT toDateTime(f.day) + INTERVAL 12 HOUR AS time, f.kind AS kind, count() AS flags FROM gaming_flags({IN_TIME}) AS f
                 WHERE {IN_SQL} GROUP BY time, kind ORDER BY time""",
                 time_series=True,
+                named_by="kind",
             ),
             COUNT,
             what="Queues that look gamed on a day, in the tenant's own days; a day can be flagged later, when customers come"
@@ -210,7 +206,8 @@ def watched() -> list[Panel]:
         rows(
             "Newest flags, and by how much",
             Sql(
-                f"""SELECT day, tenant, queue, kind, threshold_ms / 1000 AS threshold, hits, n, value AS rate,
+                f"""SELECT toString(day) AS day, tenant, queue, kind,
+                nullIf(threshold_ms, 0) / 1000 AS threshold, hits, n, value AS rate,
                 low AS rate_at_least, if(floor > 0, floor, base_high) AS flagged_above, base_days,
                 if(base_days > 0, base_value, NULL) AS rate_before,
                 if(isNull(base_seconds), NULL, seconds) AS speed, base_seconds AS speed_before FROM gaming_flags({IN_TIME})

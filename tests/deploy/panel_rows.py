@@ -1,6 +1,6 @@
 """What each SQL panel must show of the story, worked by hand from its events; numbers of the watch from their formulas."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from math import sqrt
 from typing import Any, Final
 
@@ -9,6 +9,11 @@ Rows = list[tuple[Any, ...]]
 
 def day(number: int, *clock: int, month: int = 3, year: int = 2026) -> datetime:
     return datetime(year, month, number, *clock)  # noqa: DTZ001 - as the driver reads UTC
+
+
+def noon(number: int, month: int = 3, year: int = 2026) -> datetime:
+    """Where a graph shows a day."""
+    return day(number, 12, month=month, year=year)
 
 
 def low(hits: int, n: int, z: float) -> float:
@@ -23,42 +28,42 @@ NEVER_BEFORE: Final = (COMPARED**2 / 100) / (1 + COMPARED**2 / 100)
 
 # vip on the 13th: (40 + 20 + 90 + 30) / 4 s; of who entered, 20 s alone was in time, of four that count.
 SPEED: Final[Rows] = [
-    (day(12), "acme / desk", 60.0),
-    (day(12), "acme / vip", 10.0),
-    (day(13), "acme / desk", 60.0),
-    (day(13), "acme / vip", 45.0),
-    (day(13), "globex / sales", 4.0),
-    (day(14), "acme / desk", 19.14),
-    (day(16), "acme / vip", (50 + 12 + 16) / 3),
+    (noon(12), "acme / desk", 60.0),
+    (noon(12), "acme / vip", 10.0),
+    (noon(13), "acme / desk", 60.0),
+    (noon(13), "acme / vip", 45.0),
+    (noon(13), "globex / sales", 4.0),
+    (noon(14), "acme / desk", 19.14),
+    (noon(16), "acme / vip", (50 + 12 + 16) / 3),
 ]
 SERVICE_LEVEL: Final[Rows] = [
-    (day(12), "acme / desk", 0.0),
-    (day(12), "acme / vip", 1 / 2),
-    (day(13), "acme / desk", 0.0),
-    (day(13), "acme / vip", 1 / 4),
-    (day(13), "globex / sales", 1.0),
-    (day(14), "acme / desk", 1.0),
-    (day(14), "acme / sales", 0.0),
-    (day(16), "acme / vip", 2 / 3),
+    (noon(12), "acme / desk", 0.0),
+    (noon(12), "acme / vip", 1 / 2),
+    (noon(13), "acme / desk", 0.0),
+    (noon(13), "acme / vip", 1 / 4),
+    (noon(13), "globex / sales", 1.0),
+    (noon(14), "acme / desk", 1.0),
+    (noon(14), "acme / sales", 0.0),
+    (noon(16), "acme / vip", 2 / 3),
 ]
 # Week of 23 February: a1, a2 and globex's 5 are new. 2 March: a4 and 1 new, a1 returns, a2 and 5 dormant. 9 March: a3
 # new; a1, a4 and 1 return; a2 and 5 come back. That of the 16th is not over.
 WEEKS: Final[Rows] = [
-    *((day(22, month=12, year=2025) + timedelta(weeks=number), 0, 0, 0, 0) for number in range(9)),
-    (day(23, month=2), 3, 0, 0, 0),
-    (day(2), 2, 1, 0, 2),
-    (day(9), 1, 3, 2, 0),
+    *((noon(22, month=12, year=2025) + timedelta(weeks=number), 0, 0, 0, 0) for number in range(9)),
+    (noon(23, month=2), 3, 0, 0, 0),
+    (noon(2), 2, 1, 0, 2),
+    (noon(9), 1, 3, 2, 0),
 ]
 # Of a1, a2 and a4 two used it in their first week, two in the next, all in the third; of globex's 1 and 4 only 1 ever,
 # and 6 never in the twelve weeks since.
 RETAINED: Final[Rows] = [
-    ("acme", date(2026, 2, 23), 0, 3, 2 / 3),
-    ("acme", date(2026, 2, 23), 1, 3, 2 / 3),
-    ("acme", date(2026, 2, 23), 2, 3, 1.0),
-    ("acme", date(2026, 3, 9), 0, 1, 1.0),
-    *(("globex", date(2025, 12, 22), weeks, 1, 0.0) for weeks in range(12)),
-    ("globex", date(2026, 3, 2), 0, 2, 1 / 2),
-    ("globex", date(2026, 3, 2), 1, 2, 1 / 2),
+    ("acme", "2026-02-23", 0, 3, 2 / 3),
+    ("acme", "2026-02-23", 1, 3, 2 / 3),
+    ("acme", "2026-02-23", 2, 3, 1.0),
+    ("acme", "2026-03-09", 0, 1, 1.0),
+    *(("globex", "2025-12-22", weeks, 1, 0.0) for weeks in range(12)),
+    ("globex", "2026-03-02", 0, 2, 1 / 2),
+    ("globex", "2026-03-02", 1, 2, 1 / 2),
 ]
 # 100,000 to 400,000 s: nearest ranks 2, 3 and 4 of four.
 TIME_TO_VALUE: Final[Rows] = [
@@ -83,46 +88,46 @@ ACCOUNTS: Final[Rows] = [
     ("globex", "5", "", "", "", None, 0.0, None, *NOTHING),
 ]
 SATISFIED: Final[Rows] = [
-    (day(12), "acme / desk", 1.0),
-    (day(12), "acme / vip", 2 / 3),
-    (day(13), "acme / desk", 1.0),
-    (day(14), "acme / desk", 5 / 20),
-    (day(16), "acme / vip", 0.0),
+    (noon(12), "acme / desk", 1.0),
+    (noon(12), "acme / vip", 2 / 3),
+    (noon(13), "acme / desk", 1.0),
+    (noon(14), "acme / desk", 5 / 20),
+    (noon(16), "acme / vip", 0.0),
 ]
 PROMOTED: Final[Rows] = [
-    (day(12), "acme / vip", -100.0),
-    (day(13), "acme / vip", 100 * (3 - 1) / 5),
-    (day(13), "globex / sales", 100.0),
-    (day(16), "acme / vip", -100.0),
+    (noon(12), "acme / vip", -100.0),
+    (noon(13), "acme / vip", 100 * (3 - 1) / 5),
+    (noon(13), "globex / sales", 100.0),
+    (noon(16), "acme / vip", -100.0),
 ]
 KINDS: Final = (
     "faster_csat_worse", "faster_repeats_up", "faster_transfers_up", "short_answers", "waits_under_threshold",
 )  # fmt: skip
 FLAGS_BY_DAY: Final[Rows] = [
-    (day(12), "solved_reopened", 1),
-    (day(14), KINDS[0], 1),
-    (day(14), KINDS[1], 1),
-    (day(14), KINDS[2], 1),
-    (day(14), KINDS[3], 1),
-    (day(14), "solved_reopened", 3),
-    (day(14), KINDS[4], 1),
-    (day(17), "solved_reopened", 1),
+    (noon(12), "solved_reopened", 1),
+    (noon(14), KINDS[0], 1),
+    (noon(14), KINDS[1], 1),
+    (noon(14), KINDS[2], 1),
+    (noon(14), KINDS[3], 1),
+    (noon(14), "solved_reopened", 3),
+    (noon(14), KINDS[4], 1),
+    (noon(17), "solved_reopened", 1),
 ]
 
 
 def reopened(number: int, tenant: str, queue: str, days: int = 0) -> tuple[Any, ...]:
     """Ten of ten, against a fifth; of no day before, or of one without any; and no speed."""
-    told = (0.0, 10, 10, 1.0, low(10, 10, ALONE), 0.2, days, 0.0 if days else None, None, None)
-    return (date(2026, 3, number), tenant, queue, "solved_reopened", *told)
+    told = (None, 10, 10, 1.0, low(10, 10, ALONE), 0.2, days, 0.0 if days else None, None, None)
+    return (f"2026-03-{number}", tenant, queue, "solved_reopened", *told)
 
 
 def gamed(
-    kind: str, hits: int, line: float, z: float, days: int = 10, threshold: float = 0
+    kind: str, hits: int, line: float, z: float, days: int = 10, threshold: float | None = None
 ) -> tuple[Any, ...]:
     """Hits of the desk's twenty on the 14th; never before; waits of 19.14 s, before of a minute."""
     before = 0.0 if days else None
     told = (threshold, hits, 20, hits / 20, low(hits, 20, z), line, days, before, 19.14, 60.0)
-    return (date(2026, 3, 14), "acme", "desk", kind, *told)
+    return ("2026-03-14", "acme", "desk", kind, *told)
 
 
 NEWEST_FLAGS: Final[Rows] = [

@@ -9,8 +9,8 @@ SUFFIXES: Final = {
     "_ratio": "percentunit",
     "_ratio_low": "percentunit",
     "_ratio_high": "percentunit",
-    "_points": "suffix: points",
-    "_minor": "suffix: minor units",
+    "_points": "suffix:points",
+    "_minor": "suffix:minor units",
     "_bytes": "bytes",
 }
 
@@ -35,7 +35,7 @@ def unit_of(expr: str) -> str:
         assert all(name.endswith("_timestamp_seconds") for name in names), expr
         return "s"
     if "100 * " in expr:
-        return "suffix: points"
+        return "suffix:points"
     if " / " in expr:
         whole = unit_of_series(names[1]) if not names[1].endswith("_seconds_count") else "short"
         return "percentunit" if unit == whole else unit

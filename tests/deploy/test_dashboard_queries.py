@@ -114,6 +114,14 @@ def described(rig: Rig, query: str) -> dict[str, str]:
     return {row[0]: row[1] for row in rig.sql(f"DESCRIBE ({query})")["rows"]}
 
 
+def columns_with_units(panel: dict) -> list[str]:
+    return [
+        each["matcher"]["options"]
+        for each in panel["fieldConfig"]["overrides"]
+        if each["properties"][0]["id"] == "unit"
+    ]
+
+
 def table_complaints(rig: Rig, panel: dict, query: str) -> list[str]:
     query = of_late(query, rig.now + 60)
     assert not re.search(r"\$[_{a-z]", query), query
@@ -126,7 +134,10 @@ def table_complaints(rig: Rig, panel: dict, query: str) -> list[str]:
         first = next(iter(types.items()))
         found = [] if first[0] == "time" and "DateTime" in first[1] else [f"the first column is {first}"]
         return found + ([] if numbers else ["no column is a number"])
-    units = {each["matcher"]["options"] for each in panel["fieldConfig"]["overrides"]}
+    # A browser west of Greenwich shows a date as the evening before.
+    if dates := [name for name, kind in types.items() if re.fullmatch(r"(Nullable\()?Date(32)?\)?", kind)]:
+        return [f"dates {dates}"]
+    units = set(columns_with_units(panel))
     return [f"numbers {sorted(numbers)}, units for {sorted(units)}"] if numbers != units else []
 
 
@@ -137,11 +148,7 @@ def test_clickhouse_answers_with_the_columns_that_are_named(rig, panel, query):
 
 @each_query
 def test_a_column_by_another_name_would_be_noticed(rig, panel, query):
-    names = (
-        ["time"]
-        if panel["type"] == "timeseries"
-        else [each["matcher"]["options"] for each in panel["fieldConfig"]["overrides"]]
-    )
+    names = ["time"] if panel["type"] == "timeseries" else columns_with_units(panel)
     for name in names:
         renamed = re.sub(rf"\b{name}\b", f"{name}_x", query)
         assert renamed != query

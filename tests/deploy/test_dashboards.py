@@ -169,6 +169,42 @@ def test_the_unit_is_that_of_the_series(shown):
         assert unit_of(expr) == shown.fields["unit"], expr
 
 
+@each_panel
+def test_series_of_one_query_have_the_names_that_tell_them_apart(shown):
+    """Else Grafana calls them all by their column: `asa acme / vip`."""
+    for query in shown.queries:
+        found = re.search(r"(?:concat\(.*?\)|f\.kind) AS (\w+)", query)
+        name = f"${{__field.labels.{found[1]}}}" if found and shown.panel["type"] == "timeseries" else None
+        assert shown.fields.get("displayName") == name
+
+
+@each_panel
+def test_an_empty_cell_is_not_told_as_an_empty_table(shown):
+    """Grafana writes what an empty panel means into every empty cell too, unless told otherwise."""
+    if shown.panel["type"] == "table":
+        first = shown.panel["fieldConfig"]["overrides"][0]
+        assert first["matcher"] == {"id": "byRegexp", "options": "/.*/"}
+        assert first["properties"] == [{"id": "noValue", "value": "–"}]
+        assert " A dash: " in shown.panel["description"]
+
+
+@each_panel
+def test_no_bar_stands_before_another(shown):
+    custom = shown.fields.get("custom", {})
+    if custom.get("drawStyle") == "bars":
+        assert custom["stacking"]["mode"] == "normal"
+
+
+@each_panel
+def test_the_axis_of_a_share_shows_its_lines(shown):
+    custom = shown.fields.get("custom", {})
+    values = [step["value"] for step in shown.fields["thresholds"]["steps"][1:]]
+    if shown.panel["type"] == "timeseries" and shown.fields["unit"] == "percentunit" and values:
+        assert custom["axisSoftMin"] == 0
+        assert max(values) <= custom["axisSoftMax"] <= max(1, *values)
+        assert max(values) >= custom["axisSoftMax"] / 2
+
+
 @pytest.mark.parametrize(
     ("expr", "unit"),
     [
@@ -182,7 +218,7 @@ def test_the_unit_is_that_of_the_series(shown):
         ("sum(rate(pulse_events_consumed_total[1m]))", "cps"),
         ("sum(rate(pulse_x_seconds_sum[1m])) / (sum(rate(pulse_x_seconds_count[1m])) > 0)", "s"),
         ("histogram_quantile(0.9, sum by (le) (rate(pulse_x_seconds_bucket[1m])))", "s"),
-        ("sum(success_mrr_minor)", "suffix: minor units"),
+        ("sum(success_mrr_minor)", "suffix:minor units"),
     ],
 )
 def test_units_are_read_off_names(expr, unit):
