@@ -28,7 +28,7 @@ def counted_anew(found, definitions):
     fresh = kept(found.stream, definitions)
     for key, entity in found.entities.by_key.items():
         tenant = key.partition("|")[0]
-        parts = found.kind.contributions(entity, definitions, tenant)
+        parts = found.kind.counting(definitions, tenant)(entity)
         fresh.ledger.post(tenant, [], parts, "", found.watermark)
     return sums(fresh.ledger.buckets)
 

@@ -63,19 +63,18 @@ class Course(NamedTuple):
 NO_COURSE: Final = Course([], [], [], [], {})
 
 
-def contributions(account: Account, definitions: Definitions, tenant: str) -> list[Contribution]:
-    """What the account adds to STANDING, STAYING and FLOW, dated at local midnights."""
-    projection = Projection(definitions, tenant)
-    course, _ = projection.course(lines(account.told.facts, definitions.recognition).values())
-    return projection.changes(NO_COURSE, course, 0)
-
-
 class Projection:
     """What accounts of one tenant add, by its calendar."""
 
     def __init__(self, definitions: Definitions, tenant: str) -> None:
         self._zone = definitions.zone(tenant)
+        self._recognition = definitions.recognition
         self._midnights: dict[int, int] = {}
+
+    def whole(self, account: Account) -> list[Contribution]:
+        """Everything the account adds to STANDING, STAYING and FLOW, dated at local midnights."""
+        course, _ = self.course(lines(account.told.facts, self._recognition).values())
+        return self.changes(NO_COURSE, course, 0)
 
     def _midnight(self, day: int) -> int:
         found = self._midnights.get(day)

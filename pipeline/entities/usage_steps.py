@@ -45,12 +45,6 @@ _Step: TypeAlias = tuple[int, int, int]
 """(day, cell, amount)."""
 
 
-def contributions(account: Account, definitions: Definitions, tenant: str) -> list[Contribution]:
-    """What the account adds to ADOPTION and INVITATIONS."""
-    projection = Projection(definitions, tenant)
-    return projection.contributions(account, projection.day_sets(account.uses))
-
-
 class Projection:
     """What a tenant's accounts count by day, as declared. Features get their bits as they are met, so day
     sets belong to the projection that made them.
@@ -108,6 +102,10 @@ class Projection:
                     held.features.append(self._bit(feature))
             place = after
         return found
+
+    def whole(self, account: Account) -> list[Contribution]:
+        """Everything the account adds to ADOPTION and INVITATIONS."""
+        return self.contributions(account, self.day_sets(account.uses))
 
     def contributions(
         self, account: Account, days: dict[str, DaySet], since: int = EVER

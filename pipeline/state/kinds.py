@@ -1,7 +1,7 @@
 """What the state must know of a stream: decode, merge, contributions, horizon. One entry each."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from pipeline.entities.contact import Chain
 from pipeline.entities.contact_merge import as_of as chain_as_of
@@ -9,11 +9,11 @@ from pipeline.entities.contact_metrics import contributions as call_contribution
 from pipeline.entities.factset import as_of as facts_as_of
 from pipeline.entities.subscription_account import Part as SubscriptionPart
 from pipeline.entities.subscription_account import as_of as subscription_as_of
-from pipeline.entities.subscription_steps import contributions as subscription_contributions
+from pipeline.entities.subscription_steps import Projection as SubscriptionProjection
 from pipeline.entities.ticket_metrics import contributions as ticket_contributions
 from pipeline.entities.usage import Part as UsagePart
 from pipeline.entities.usage import as_of as usage_as_of
-from pipeline.entities.usage_steps import contributions as usage_contributions
+from pipeline.entities.usage_steps import Projection as UsageProjection
 from pipeline.events import account, agent, call_decode, subscription, survey, ticket, usage
 from pipeline.events.heartbeat import Heartbeat
 from pipeline.events.rejects import Ignored, Rejected
@@ -65,15 +65,24 @@ class Entities(Protocol):
     def restore(self, watermark: int) -> None: ...
 
 
+Count: TypeAlias = Callable[[Any], list[Contribution]]
+
+
+def _each(contributions: Callable[[Any, Definitions, str], list[Contribution]]) -> Callable[..., Count]:
+    """The `counting` of entities that keep nothing of their tenant."""
+    return lambda definitions, tenant: lambda entity: contributions(entity, definitions, tenant)
+
+
 class Kind(NamedTuple):
     """One stream. `entity` is the type of the state log's values; `as_of` cuts an entity at an instant;
-    `contributions` are of (entity, what is declared, tenant).
+    `counting` answers, of what is declared and of a tenant, the function that says what an entity adds: ask
+    once for many entities, because it may keep the tenant's calendar.
     """
 
     stream: str
     decode: Callable[[bytes | None, int | None], Event | Heartbeat | Ignored | Rejected]
     entity: Any
-    contributions: Callable[[Any, Definitions, str], list[Contribution]]
+    counting: Callable[[Definitions, str], Count]
     as_of: Callable[[Any, int], Any]
     make: Callable[[Ledger, Definitions, Horizons], Entities]
 
@@ -82,7 +91,7 @@ CALL = Kind(
     "call",
     call_decode.decode,
     Chain,
-    lambda chain, definitions, _: call_contributions(chain, definitions.bounds_ms),
+    _each(lambda chain, definitions, _: call_contributions(chain, definitions.bounds_ms)),
     chain_as_of,
     lambda ledger, definitions, horizons: Contacts(ledger, definitions.bounds_ms, horizons),
 )
@@ -90,7 +99,7 @@ TICKET = Kind(
     ticket.STREAM,
     ticket.decode,
     tickets.ENTITY,
-    ticket_contributions,
+    _each(ticket_contributions),
     facts_as_of,
     tickets.Tickets,
 )
@@ -98,7 +107,7 @@ SURVEY = Kind(
     survey.STREAM,
     survey.decode,
     voices.SURVEY,
-    voices.survey_contributions,
+    _each(voices.survey_contributions),
     facts_as_of,
     voices.make_surveys,
 )
@@ -106,7 +115,7 @@ ACCOUNT = Kind(
     account.STREAM,
     account.decode,
     voices.ACCOUNT,
-    voices.account_contributions,
+    _each(voices.account_contributions),
     facts_as_of,
     voices.make_accounts,
 )
@@ -114,7 +123,7 @@ AGENT = Kind(
     agent.STREAM,
     agent.decode,
     voices.AGENT,
-    voices.agent_contributions,
+    _each(voices.agent_contributions),
     facts_as_of,
     voices.make_agents,
 )
@@ -122,7 +131,7 @@ SUBSCRIPTION = Kind(
     subscription.STREAM,
     subscription.decode,
     SubscriptionPart,
-    subscription_contributions,
+    lambda definitions, tenant: SubscriptionProjection(definitions, tenant).whole,
     subscription_as_of,
     lambda ledger, definitions, _: Subscriptions(ledger, definitions),
 )
@@ -130,7 +139,7 @@ USAGE = Kind(
     usage.STREAM,
     usage.decode,
     UsagePart,
-    usage_contributions,
+    lambda definitions, tenant: UsageProjection(definitions, tenant).whole,
     usage_as_of,
     lambda ledger, definitions, _: Usages(ledger, definitions),
 )

@@ -12,7 +12,7 @@ from pipeline.events.heartbeat import Heartbeat
 from pipeline.events.rejects import Rejected
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import FAMILIES
-from pipeline.state.kinds import KINDS
+from pipeline.state.kinds import KINDS, Count
 from pipeline.state.ledger import Ledger
 from pipeline.state.retention import Horizons
 
@@ -141,7 +141,7 @@ class Partition:
             latest_append,
         )
 
-    def project(self, at_once: int = 500) -> Iterator[None]:
+    def project(self, at_once: int = 100) -> Iterator[None]:
         """Work out anew, by what is declared now, the buckets of a stream whose facts all stay in memory.
 
         Pauses after so many entities. Every bucket then counts as changed, since whoever followed the log
@@ -150,10 +150,13 @@ class Partition:
         """
         ledger = self.ledger
         fresh = Ledger(self._definitions, self._horizons)
+        counting: dict[str, Count] = {}
         for number, (key, entity) in enumerate(self.entities.by_key.items(), 1):
             tenant = tenant_of(key)
-            parts = self.kind.contributions(entity, self._definitions, tenant)
-            fresh.post(tenant, (), parts, "", self.watermark)
+            count = counting.get(tenant)
+            if count is None:
+                count = counting[tenant] = self.kind.counting(self._definitions, tenant)
+            fresh.post(tenant, (), count(entity), "", self.watermark)
             if number % at_once == 0:
                 yield
         ledger.replace(fresh.buckets, {f.name for f in FAMILIES.values() if f.stream == self.stream})

@@ -7,7 +7,7 @@ import pytest
 from pipeline.entities.subscription import Standing, State, standings, timelines
 from pipeline.entities.subscription_account import merge, new_account
 from pipeline.entities.subscription_metrics import compare
-from pipeline.entities.subscription_steps import contributions
+from pipeline.entities.subscription_steps import Projection
 from pipeline.events.subscription import decode
 from pipeline.metrics.definitions import declare
 from pipeline.metrics.families import STAYING
@@ -158,7 +158,7 @@ def test_cancelling_one_of_two_subscriptions_is_contraction():
 
 def test_changes_that_cancel_out_within_a_day_leave_no_step():
     entity = account(said("started", 3.25, 100), said("cancelled", 3.5))
-    parts = contributions(entity, declare({}), "t")
+    parts = Projection(declare({}), "t").whole(entity)
     assert {(family, dims[0], cells) for family, dims, _, cells in parts} == {
         ("staying", window, (STAYING.cell("joined"), sign))
         for window in ("1d", "30d", "90d", "month")
@@ -167,8 +167,9 @@ def test_changes_that_cancel_out_within_a_day_leave_no_step():
 
 
 def test_one_cancel_is_a_handful_of_integers_on_the_days_it_enters_and_leaves_a_window():
-    before = contributions(account(said("started", 1, 100)), declare({}), "t")
-    after = contributions(account(said("started", 1, 100), said("cancelled", 10)), declare({}), "t")
+    count = Projection(declare({}), "t").whole
+    before = count(account(said("started", 1, 100)))
+    after = count(account(said("started", 1, 100), said("cancelled", 10)))
     lost = [
         (at, cells)
         for family, dims, at, cells in after

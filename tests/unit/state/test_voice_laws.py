@@ -92,7 +92,7 @@ def test_buckets_are_what_the_entities_add_up_to(stream, data):
     fresh = Partition(DEFINITIONS, NO_HORIZONS, stream=stream)
     for key, entity in found.entities.by_key.items():
         tenant = key.partition("|")[0]
-        parts = found.kind.contributions(entity, DEFINITIONS, tenant)
+        parts = found.kind.counting(DEFINITIONS, tenant)(entity)
         fresh.ledger.post(tenant, [], parts, "", found.watermark)
     assert state(found)[1] == {key: cells for key, cells in fresh.ledger.buckets.items() if cells}
 
