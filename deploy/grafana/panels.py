@@ -105,7 +105,7 @@ def _thresholds(steps: Steps) -> build.ThresholdsConfig:
 
 def _where(metric: str) -> str:
     """Where it is written what a number means."""
-    if metric.startswith("pulse_") or metric == "up":
+    if metric.startswith(("pulse_", "scrape_")) or metric == "up":
         return f"Series {metric}: docs/operations.md."
     if metric.startswith("view:"):
         return f"View {metric.removeprefix('view:')}: docs/metrics.md."

@@ -102,6 +102,28 @@ def get_through() -> list[Panel]:
             steps=above(60, 120),
         ),
         lines(
+            "Age of what boards show",
+            [Ask(age("pulse_snapshot_timestamp_seconds", "instance"), "{{instance}}")],
+            SECONDS,
+            what="Each board makes its numbers anew every ten seconds at least.",
+            metric="pulse_snapshot_timestamp_seconds",
+            empty="no board reports",
+            steps=above(30, 60),
+        ),
+        lines(
+            "Kept for the sink alone",
+            [
+                Ask(
+                    total("pulse_state_log_held_back_records", "topic, partition", "topic"),
+                    "{{topic}}",
+                )
+            ],
+            COUNT,
+            what="Records of the state logs that nobody but the sink still needs: while it is away, the broker's disk fills.",
+            metric="pulse_state_log_held_back_records",
+            empty="no worker reports",
+        ),
+        lines(
             "Events not yet counted",
             [Ask(total("pulse_consumer_lag_messages", "topic, partition", "topic"), "{{topic}}")],
             COUNT,
@@ -224,11 +246,26 @@ def workers() -> list[Panel]:
             empty="no worker reports",
         ),
         lines(
+            "Samples of a scrape",
+            [
+                Ask(
+                    'max by (role, instance) (scrape_samples_post_metric_relabeling{job="pulse"})',
+                    "{{role}} {{instance}}",
+                )
+            ],
+            COUNT,
+            what="Series that a process exposes. Beyond 20,000 Prometheus refuses all of them.",
+            metric="scrape_samples_post_metric_relabeling",
+            empty="Prometheus knows no process",
+            steps=((None, "green"), (16_000, "red")),
+        ),
+        lines(
             "Partitions taken away, refused, poisoned",
             [
                 Ask(f"sum(increase(pulse_rebalances_total[{EVERY}]))", "rebalances"),
                 Ask("sum(pulse_partition_poisoned)", "poisoned"),
                 Ask("sum(pulse_board_refused)", "refused by a board"),
+                Ask(f"sum(increase(pulse_collector_errors_total[{EVERY}]))", "numbers left out of /metrics"),
             ],
             COUNT,
             what="All of them are 0 on a quiet day.",

@@ -14,6 +14,7 @@ from tests.alerts.rules import (
     ALERTS,
     OPERATIONS,
     PROMETHEUS,
+    ROOT,
     RULE_FILES,
     RULES,
     TEST_FILES,
@@ -24,7 +25,10 @@ from tests.alerts.rules import (
 )
 from tests.contract.test_documented import plumbing_names
 
-DASHBOARDS = {"support-live", "queues-in-depth", "success", "voice-and-gaming", "pipeline-health"}
+DASHBOARDS = {
+    path.stem: path.read_text(encoding="utf-8")
+    for path in (ROOT / "deploy/grafana/dashboards").glob("*.json")
+}
 BURN = re.compile(r"1 - (?P<factor>[\d.]+) \* \(1 - (?P<target>[\d.]+)\)")
 EQUIVALENT = (
     # 0/0 is larger than nothing, so without its guard a share is no alarm either.
@@ -74,6 +78,31 @@ def test_an_alert_says_how_urgent_it_is_and_what_to_do(rule):
     page, _, anchor = told["annotations"]["runbook_url"].partition("#")
     assert (page, anchor) == ("docs/operations.md", rule.name.lower())
     assert f"\n### {rule.name}\n" in OPERATIONS
+
+
+RECORDED = {rule.name: rule.told["expr"] for rule in RULES if not rule.is_alert}
+SERIES = re.compile(r"(?<![:\w])(?:pulse|support|success|scrape)_\w+(?![:\w])|\bup\b")
+
+
+def families(expr: str) -> set[str]:
+    """What an alert is about: series of the pipeline, of business numbers the first two words; records seen through."""
+    for _ in range(2):
+        for name, told in RECORDED.items():
+            expr = expr.replace(name, told)
+    named = SERIES.findall(expr)
+    return {
+        "_".join(name.split("_")[:2]) if name.startswith(("support_", "success_")) else name for name in named
+    }
+
+
+@named([rule for rule in ALERTS if rule.name != "Watchdog"])
+def test_the_dashboard_of_an_alert_shows_what_it_is_about(rule):
+    shown = DASHBOARDS[rule.told["annotations"]["dashboard"]]
+    assert any(re.search(rf"\b{family}", shown) for family in families(rule.told["expr"]))
+
+
+def test_another_dashboard_would_be_noticed():
+    assert not any(family in DASHBOARDS["queues-in-depth"] for family in ("support_csat", "success_churn"))
 
 
 def test_no_runbook_is_of_an_alert_that_is_gone():

@@ -18,7 +18,7 @@ SUFFIXES: Final = {
 def series_of(expr: str) -> list[str]:
     """Names of series in order, labels and label values apart."""
     bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|\b(by|without|on|ignoring) \([^)]*\)", "", expr)
-    return re.findall(r"\b(?:pulse_|support_|success_|up\b)\w*", bare)
+    return re.findall(r"\b(?:pulse_|support_|success_|scrape_|up\b)\w*", bare)
 
 
 def unit_of_series(name: str) -> str:

@@ -96,6 +96,8 @@ def line_of(alert: str) -> float:
         return FIRST_OF_ALL[alert]
     if record := re.search(r"\btenant:\w+_line:ratio", told[alert]):
         return float(re.search(r"\* ([\d.]+)$", told[record[0]])[1])
+    if share := re.search(r"> ([\d.]+) \* (\d+)$", told[alert]):
+        return float(share[1]) * float(share[2])
     objective = re.search(r"\(1 - ([\d.]+)\)", told[alert])
     return float(objective[1] if objective else re.search(r"> (\d+)", told[alert])[1])
 
