@@ -109,6 +109,7 @@ async def test_stale_numbers_are_grey_but_can_be_read(stage, page, scheme):
     stage.show()
     await page.until(lambda: page.state() == "stale")
     await page.shot(f"stale-wall-{scheme}")
+    assert await page.asked("document.documentElement.scrollHeight") == 1080
     found = await page.asked(CONTRASTS)
     assert {name: round(ratio, 2) for name, ratio in found.items() if ratio < 4.5} == {}
 
