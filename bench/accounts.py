@@ -23,12 +23,12 @@ import msgspec
 import stories
 from fold import Record
 from rig import report, say, spread
-from stories import DAY_MS, HOUR_MS, MONTH_MS, Told
+from stories import HOUR_MS, MONTH_MS, Told
 
 from pipeline.board.fold import Fold, LogRecord, Source
 from pipeline.board.publisher import Publisher
 from pipeline.metrics.definitions import Definitions, declare
-from pipeline.metrics.windows import local_date
+from pipeline.metrics.windows import DAY_MS, local_date
 from pipeline.state.codec import ENTITIES, Header, encode_buckets, encode_entities, state_format
 from pipeline.state.partition import Partition
 from pipeline.state.restore import load
@@ -270,7 +270,7 @@ class Worker:
         """Events of a turn, in order of time, most of accounts not spoken of since the restore."""
         first, _ = self.owned[stream][partition]
         owned = range(partition, given.accounts, given.partitions)
-        found = []
+        found: list[Record] = []
         for at in sorted(began + drawn.randrange(given.turn_seconds * 1000) for _ in range(given.batch)):
             number = owned[drawn.randrange(len(owned))]
             tenant, name = tenants[number % given.histories % given.tenants], f"now-{number}-{at}"

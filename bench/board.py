@@ -11,6 +11,7 @@ import asyncio
 import json
 import time
 import urllib.request
+from functools import partial
 
 from counted import aggregating, counted, probe, until
 from mixed import SHARES
@@ -101,6 +102,10 @@ def scraped(url: str) -> bytes:
     return body
 
 
+def is_shown(board: Board, named: bytes) -> bool:
+    return named in board.publisher.exposition.answer("")[0]
+
+
 async def probed(board: Board, settings: Settings, probes: int) -> list[float]:
     """Seconds from an event's own time until /metrics names its queue."""
     found = []
@@ -111,7 +116,7 @@ async def probed(board: Board, settings: Settings, probes: int) -> list[float]:
             key, value = probe(f"probe-{number}")
             named = f'queue="probe-{number}"'.encode()
             await producer.send(f"{settings.kafka.topic_prefix}.call", value, key=key)
-            found.append(await until(lambda named=named: named in board.publisher.exposition.answer("")[0]))
+            found.append(await until(partial(is_shown, board, named)))
     return found
 
 

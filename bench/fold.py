@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -128,8 +129,8 @@ def one_round(batches: list[tuple[int, list[Record]]]) -> Round:
         state, snapshot = owned[number]
         # As a fetch leaves them: just made, in the processor's caches.
         batch = [Record(each.offset, bytes(bytearray(each.value)), *each[2:]) for each in stored]
-        spent["decode"] += timed(lambda batch=batch: [decode(each.value, each.timestamp) for each in batch])
-        spent["apply"] += timed(lambda state=state, batch=batch: state.apply(batch))
+        spent["decode"] += timed(partial(decoded, batch))
+        spent["apply"] += timed(partial(state.apply, batch))
         if state.next_offset % DRAFT_EVERY == 0 or index == last[number]:
             began = time.process_time()
             drafts = snapshot.draft(state)
@@ -138,7 +139,7 @@ def one_round(batches: list[tuple[int, list[Record]]]) -> Round:
             written += sum(len(draft.value) for draft in drafts.records if not draft.is_slice)
             sliced += sum(len(draft.value) for draft in drafts.records if draft.is_slice)
     contacts = sum(len(state.entities.by_key) for state, _ in owned)
-    spent["leave"] = sum(timed(lambda state=state: let_go(state)) for state, _ in owned) / contacts * events
+    spent["leave"] = sum(timed(partial(let_go, state)) for state, _ in owned) / contacts * events
     times = {name: spent[name] / events * 1e6 for name in STAGES}
     return Round(**times, baseline=baseline * 1e6, log_bytes=written / events, slice_bytes=sliced / events)
 
@@ -147,6 +148,10 @@ def timed(work: Callable[[], object]) -> float:
     began = time.process_time()
     work()
     return time.process_time() - began
+
+
+def decoded(batch: list[Record]) -> list[object]:
+    return [decode(each.value, each.timestamp) for each in batch]
 
 
 def let_go(state: Partition) -> None:
@@ -166,7 +171,8 @@ def baseline_loop(steps: int) -> int:
 
 def resident(contacts: int) -> dict[str, float]:
     """Growth of the process by contacts in a queue, answered, and over: after each, per contact."""
-    state, offset, before, grown = partition(), 0, _rss(), {}
+    state, offset, before = partition(), 0, _rss()
+    grown: dict[str, float] = {}
     for what, fields in (
         ("initiated", ',"customer_ref":"customer-{}"'),
         ("queued", ',"queue_id":"support","customer_ref":"customer-{}"'),
@@ -176,7 +182,7 @@ def resident(contacts: int) -> dict[str, float]:
         for first in range(0, contacts, BATCH):
             batch = list(told(what, fields, range(first, min(first + BATCH, contacts)), offset))
             state.apply(batch)
-            state.entities.changed.clear()
+            state.entities.take_changes()
             offset += len(batch)
         gc.collect()
         grown[what] = round((_rss() - before) / contacts)

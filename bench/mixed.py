@@ -17,11 +17,12 @@ from itertools import chain, count, islice, product
 import stories
 from aggregate import run_worker
 from rig import broker, child, cores, report, say, spread
-from stories import DAY_MS, MONTH_MS, Told
+from stories import MONTH_MS, Told
 from throughput import renew
 
 from pipeline.kafka.clients import Clients, running
 from pipeline.kafka.topics import declared_topics
+from pipeline.metrics.windows import DAY_MS
 from pipeline.settings import load
 
 SHARES = {

@@ -11,8 +11,11 @@ import argparse
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
+from clickhouse_connect.driver.query import QueryResult
 from counted import aggregating, counted, probe, until
 from kafka import TopicPartition
 from rig import child, cpu, report, resident_mib, say, spread
@@ -95,7 +98,7 @@ def ends_of(settings: Settings) -> dict[Place, int]:
     try:
         names = Topics(settings, declare({})).names
         found = [TopicPartition(name, each) for name in names for each in consumer.partitions_for_topic(name)]
-        ends: dict[Place, int] = consumer.end_offsets(found)
+        ends: dict[Any, int] = consumer.end_offsets(found)
     finally:
         consumer.close()
     return {(tp.topic, tp.partition): end for tp, end in ends.items()}
@@ -111,10 +114,14 @@ def is_level(sink: Sink, ends: dict[Place, int]) -> bool:
 def stored_bytes(settings: Settings) -> int:
     client = open_client(settings.sink)
     try:
-        (found,) = client.query(STORED).first_row
+        (found,) = client.query(STORED).result_rows[0]
     finally:
         client.close()
     return int(found)
+
+
+def is_found(ask: Callable[[], QueryResult]) -> bool:
+    return bool(ask().result_rows[0][0])
 
 
 async def probed(settings: Settings, probes: int) -> list[float]:
@@ -129,7 +136,7 @@ async def probed(settings: Settings, probes: int) -> list[float]:
                 key, value = probe(f"probe-{number}")
                 asked = partial(client.query, FOUND, parameters={"queue": f"probe-{number}"})
                 await producer.send(f"{settings.kafka.topic_prefix}.call", value, key=key)
-                found.append(await until(lambda asked=asked: asked().first_row[0], pause=0.05))
+                found.append(await until(partial(is_found, asked), pause=0.05))
     finally:
         client.close()
     return found

@@ -18,9 +18,10 @@ from itertools import islice
 import stories
 from fold import BASELINE_STEPS, Record, baseline_loop
 from rig import report, say, spread
-from stories import DAY_MS, MONTH_MS, Told
+from stories import MONTH_MS, Told
 
 from pipeline.metrics.definitions import declare
+from pipeline.metrics.windows import DAY_MS
 from pipeline.state.codec import Header
 from pipeline.state.partition import Partition
 from pipeline.state.restore import load
