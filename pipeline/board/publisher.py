@@ -12,7 +12,8 @@ from typing import Final
 
 from pipeline.board.collector import Exposition
 from pipeline.board.fold import Fold, Source
-from pipeline.board.snapshot import Snapshot, snapshot_of
+from pipeline.board.showing import snapshot_of
+from pipeline.board.snapshot import Snapshot
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.windows import BUCKET_MS
 from pipeline.telemetry import Telemetry

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.board.collector import SnapshotCollector
 from pipeline.board.fold import Fold
-from pipeline.board.snapshot import snapshot_of
+from pipeline.board.showing import snapshot_of
 from pipeline.events.instants import instant_ms
 from pipeline.metrics.catalogue import METRICS
 from tests.board.log import Worker, tell

@@ -8,7 +8,7 @@ from pipeline.board.collector import FAMILIES, Exposition, SnapshotCollector
 from pipeline.board.exports import LEVELS, WINDOWED
 from pipeline.board.fold import Fold
 from pipeline.board.places import TALLIES
-from pipeline.board.snapshot import snapshot_of
+from pipeline.board.showing import snapshot_of
 from pipeline.metrics.buckets import DAY
 from pipeline.metrics.catalogue import METRICS
 from tests.board.log import Worker, record, source, tell

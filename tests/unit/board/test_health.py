@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.board.fold import Fold
 from pipeline.board.health import Heartbeat, data_faults
-from pipeline.board.snapshot import snapshot_of
+from pipeline.board.showing import snapshot_of
 from tests.board.log import record, source
 from tests.builders import UNDECLARED, ms
 

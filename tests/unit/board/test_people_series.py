@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 from pipeline.board.collector import SnapshotCollector
 from pipeline.board.fold import Fold
 from pipeline.board.places import Question
-from pipeline.board.snapshot import snapshot_of
+from pipeline.board.showing import snapshot_of
 from tests.board.log import Worker, tell
 from tests.builders import DAY, UNDECLARED, ms
 from tests.unit.state.test_voice_horizons import said

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from pipeline.board.collector import SnapshotCollector
 from pipeline.board.fold import Fold
 from pipeline.board.places import Question as Asked
-from pipeline.board.snapshot import snapshot_of
+from pipeline.board.showing import snapshot_of
 from pipeline.events.instants import instant_ms, instant_text
 from pipeline.metrics.families import MATURING
 from pipeline.metrics.windows import BUCKET_MS

@@ -5,7 +5,7 @@ import pytest
 from pipeline.board.answers import QuestionError
 from pipeline.board.fold import Fold
 from pipeline.board.series import Hours, series_answer, series_question
-from pipeline.board.snapshot import snapshot_of
+from pipeline.board.showing import snapshot_of
 from pipeline.metrics.catalogue import DefinitionError
 from tests.board.log import Worker, tell
 from tests.builders import UNDECLARED, event, ms

@@ -5,8 +5,8 @@ from zlib import crc32
 import pytest
 
 from pipeline.board.fold import Fold
-from pipeline.board.places import Question
-from pipeline.board.snapshot import NOW, snapshot_of
+from pipeline.board.places import NOW, Question
+from pipeline.board.showing import snapshot_of
 from pipeline.metrics.catalogue import METRICS, definition_of
 from pipeline.metrics.definitions import declare
 from tests.board.log import Worker, record, source, tell

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from pipeline.board.collector import SnapshotCollector
 from pipeline.board.fold import Fold
 from pipeline.board.places import Question as Asked
-from pipeline.board.snapshot import snapshot_of
+from pipeline.board.showing import snapshot_of
 from pipeline.metrics.definitions import declare
 from pipeline.metrics.windows import local_date, midnight
 from pipeline.replay.answer import answer

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from pipeline.board.answers import QuestionError, api_answer, question_of
 from pipeline.board.collector import SnapshotCollector
 from pipeline.board.fold import Fold
-from pipeline.board.snapshot import snapshot_of
+from pipeline.board.showing import snapshot_of
 from pipeline.board.view import MOST_LINES, SECTIONS, Choice, choice_of, names_answer, view_answer
 from pipeline.metrics.catalogue import METRICS, DefinitionError
 from pipeline.metrics.definitions import declare

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pipeline.board.fold import Fold
-from pipeline.board.snapshot import snapshot_of
+from pipeline.board.showing import snapshot_of
 from pipeline.events.heartbeat import TENANT, Heartbeat, encode_heartbeat
 from pipeline.events.rejects import Reason
 from pipeline.metrics.buckets import DAY
