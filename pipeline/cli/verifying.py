@@ -55,7 +55,8 @@ def verify(
     faults = [verdict for verdict in counted if verdict.fault]
     if as_json:
         document = {"agreed": len(counted) - len(faults), "faults": [_said(v) for v in faults]}
-        out.print_json(json.dumps(document | {"broken": broken, "left_out": left_out}))
+        rejected = list(_rejections(runs))
+        out.print_json(json.dumps(document | {"broken": broken, "left_out": left_out, "rejected": rejected}))
     else:
         _print(runs, broken)
         if left_out:
@@ -103,12 +104,21 @@ def _print(runs: list[Run], broken: list[str]) -> None:
         table.add_row(run.name, str(agreed), str(len(run.verdicts)), escape(run.title), style=style)
     if runs:
         out.print(table)
+    for line in _rejections(runs):
+        out.print(f"! {line}", markup=False, highlight=False, soft_wrap=True)
     for line in [*_differences(runs), *broken]:
         out.print(f"✗ {line}", markup=False, highlight=False, soft_wrap=True)
     counted = [verdict for run in runs for verdict in run.verdicts]
     agreed = sum(not verdict.fault for verdict in counted)
     orders = f"{len(ORDERS)} orders of events: {', '.join(ORDERS)}"
     out.print(f"{agreed} of {len(counted)} numbers agree ({orders})", highlight=False)
+
+
+def _rejections(runs: Iterable[Run]) -> Iterable[str]:
+    """What the door refused: no fault by itself, and the likely reason of one."""
+    for run in runs:
+        if run.verdicts and run.verdicts[0].rejected:
+            yield f"{run.name}: {run.verdicts[0].rejected}"
 
 
 def _differences(runs: Iterable[Run]) -> Iterable[str]:

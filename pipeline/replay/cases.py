@@ -39,7 +39,10 @@ class Line(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """One expectation in one order of events. `fault` '' = agreed; `is_known`: metric exists."""
+    """One expectation in one order of events. `fault` '' = agreed; `is_known`: metric exists.
+
+    `rejected`: the first event the door refused, '' = none; the numbers are those of its neighbours.
+    """
 
     case: str
     order: str
@@ -48,6 +51,7 @@ class Verdict(NamedTuple):
     number: Number | None
     fault: str
     is_known: bool = True
+    rejected: str = ""
 
 
 class Replay(NamedTuple):
@@ -128,15 +132,19 @@ def check(case: Mapping[str, Any]) -> Iterator[Verdict]:
     lines = event_lines(case["events"])
     for order, ordered in _orders(lines):
         replayed = replay(ordered, definitions)
-        if replayed.dead_letters:
-            letter = replayed.dead_letters[0]
-            raise CaseError(
-                f"{name}: event {letter.offset} ({order}) is rejected: "
-                f"{letter.rejected.reason}: {letter.rejected.detail}"
-            )
+        rejected = _rejected(replayed.dead_letters, lines, ordered)
         facts = Facts(replayed.population, definitions)
         for index, expected in enumerate(expectations):
-            yield _judge(name, order, index, expected, facts)
+            yield _judge(name, order, index, expected, facts)._replace(rejected=rejected)
+
+
+def _rejected(letters: list[DeadLetter], lines: list[bytes], ordered: list[bytes]) -> str:
+    """An event is judged alone (events.md §1): the first refused one, by its place in the file."""
+    found = [(lines.index(ordered[letter.offset]), letter.rejected) for letter in letters]
+    if not found:
+        return ""
+    place, refused = min(found)
+    return f"event {place} is rejected: {refused.reason}: {refused.detail}"
 
 
 def _check_shape(case: Any) -> None:

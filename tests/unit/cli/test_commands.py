@@ -312,6 +312,21 @@ def test_events_beside_the_case_are_read(pulse, tmp_path):
     assert "not both" in pulse("verify", tmp_path, code=1).stdout
 
 
+def test_an_event_the_door_refuses_is_told_beside_the_numbers_of_the_others(pulse, tmp_path):
+    case = json.loads((CASES / "A5.json").read_text())
+    spam = {
+        "type": "pulse.call.queued",
+        "time": "2026-03-02T10:00:00",
+        "data": {"contact_id": "z", "queue_id": "z"},
+    }
+    case["events"].append(spam)
+    (tmp_path / "A5.json").write_text(json.dumps(case))
+    told = pulse("verify", tmp_path).stdout
+    assert "! A5: event 3 is rejected: bad_time" in told
+    (line,) = json.loads(pulse("verify", tmp_path, "--json").stdout)["rejected"]
+    assert line.startswith("A5: event 3 is rejected: bad_time")
+
+
 def test_a_folder_without_cases_agrees_with_nothing(pulse, tmp_path):
     assert "no case file" in pulse("verify", tmp_path, code=2).stderr
 

@@ -100,10 +100,13 @@ def test_file_that_is_no_case_is_told(case, told):
         list(check(case))
 
 
-def test_rejected_event_is_an_error_of_the_case():
-    broken = [{**EVENTS[0], "time": "now"}]
-    with pytest.raises(CaseError, match=r"event 0 \(given\) is rejected: bad_time"):
-        list(check({"id": "X", "events": broken, "expect": [ASKED]}))
+def test_rejected_event_is_told_and_spoils_no_neighbour():
+    """events.md §1: an event is judged alone."""
+    broken = [{**EVENTS[0], "time": "now"}, *EVENTS]
+    verdicts = list(check({"id": "X", "events": broken, "expect": [ASKED]}))
+    assert {verdict.fault for verdict in verdicts} == {""}
+    (told,) = {verdict.rejected for verdict in verdicts}
+    assert told.startswith("event 0 is rejected: bad_time: 'now'")
 
 
 def test_wrong_definitions_of_a_case_are_told():
