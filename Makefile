@@ -9,7 +9,7 @@ CORE_TESTS := tests/test_cases.py tests/contract/test_decoder.py tests/unit/even
   subscription_laws.py tallied.py ticket_horizons.py usage_laws.py)
 SEED ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test compiled test-compiled check lint types format chaos bench parts kafka-jars dashboards lock clean
+.PHONY: help setup demo test compiled test-compiled check lint types format chaos bench parts kafka-jars dashboards look lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ kafka-jars: setup ## fetch the jars of the local Kafka once (about 43 MB, into t
 
 dashboards: setup ## write deploy/grafana/dashboards anew from the code beside it
 	$(BIN)/python -m deploy.grafana
+
+look: setup parts kafka-jars ## pictures of the dashboards, drawn by Grafana's own components, in .pulse/look (needs npm; 5 minutes)
+	PULSE_CORE=interpreted $(BIN)/python -m tests.deploy.look
 
 PIN := pip-compile --quiet --generate-hashes --strip-extras --no-header \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host

@@ -193,8 +193,10 @@ def lines(
         # As high as its lines are of interest: 5 % are nothing to see under 100 %.
         if highest := max((value for value, _ in steps if value is not None), default=0):
             panel = panel.axis_soft_max(min(1, 2 * highest))
+    # A day between two without any is a point, and no line.
+    points = VisibilityMode.ALWAYS if isinstance(asks, Sql) else VisibilityMode.AUTO
     return (
-        panel.show_points(VisibilityMode.AUTO)
+        panel.show_points(points)
         .legend(
             common.VizLegendOptions()
             .display_mode(LegendDisplayMode.TABLE)

@@ -33,9 +33,9 @@ class Rig(NamedTuple):
     board: str
     now: float
 
-    def range(self, expr: str, seconds: float = 20) -> list[dict[str, Any]]:
+    def range(self, expr: str, seconds: float = 20, end: float | None = None) -> list[dict[str, Any]]:
         """What a time series panel gets: series with their points."""
-        end = time.time()
+        end = time.time() if end is None else end
         found = self._ask("query_range", query=expr, start=end - seconds, end=end, step=2)
         assert found["resultType"] == "matrix"
         return list(found["result"])
