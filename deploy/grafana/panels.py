@@ -197,6 +197,7 @@ def lines(
     points = VisibilityMode.ALWAYS if isinstance(asks, Sql) else VisibilityMode.AUTO
     return (
         panel.show_points(points)
+        .point_size(5)
         .legend(
             common.VizLegendOptions()
             .display_mode(LegendDisplayMode.TABLE)
