@@ -79,7 +79,7 @@ def _insert(entity: FactSet[F], fact: F) -> None:
 
 def rank(fact: Fact) -> tuple[int, bytes]:
     """Two events of one name: the greater by (time, bytes of data) holds (events.md §1)."""
-    return fact.at, msgspec.json.encode(fact)
+    return fact.at, msgspec.json.encode(fact.restated())
 
 
 def as_of(entity: FactSet[F], at: int) -> FactSet[F]:

@@ -33,7 +33,9 @@ ANSWERERS: Final = ("", "human", "bot", "other")
 OUTCOMES: Final = ("", "connected", "no_answer", "busy", "failed", "other")
 ENDERS: Final = ("", "customer", "agent", "system", "other")
 CALLBACK: Final = 1
+_CALLBACKS: Final = ("false", "true")
 WAYS: Final = len(DIRECTIONS)
+_DETAILS: Final = {ANSWERED: ANSWERERS, ENDED: ENDERS, CALLBACK_ATTEMPTED: OUTCOMES}
 
 
 class CallFact(Struct, array_like=True, gc=False):
@@ -85,9 +87,9 @@ def fact_order(fact: CallFact) -> bytes:
             fact.queue,
             fact.agent,
             fact.instant and instant_text(fact.instant),
-            fact.detail,
-            CHANNELS[fact.way // WAYS],
-            DIRECTIONS[fact.way % WAYS],
+            _DETAILS.get(fact.kind, _CALLBACKS)[fact.detail] or None,
+            CHANNELS[fact.way // WAYS] or None,
+            DIRECTIONS[fact.way % WAYS] or None,
             fact.customer,
             fact.account,
             fact.kind,

@@ -40,6 +40,10 @@ class Fact(Struct, array_like=True, gc=False):
     kind: int
     at: int
 
+    def restated(self) -> Any:
+        """By whose JSON two events of one name and time are compared (events.md §1): words, not codes."""
+        return self
+
 
 class FactEvent(Struct, gc=False):
     """One accepted event. `key` is the entity: `tenant|…`; `fact` is of the stream's type.

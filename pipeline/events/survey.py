@@ -51,6 +51,12 @@ class SurveyFact(Fact, array_like=True, gc=False):
     scale_max: float = 0
     commented: bool | None = None
 
+    def restated(self) -> Any:
+        """In the contract's order of fields; what is not stated is null."""
+        about = self.contact, self.ticket, self.respondent, self.queue, self.agent
+        scale = self.score, self.scale_min, self.scale_max
+        return QUESTIONS[self.question], *about, *scale, self.commented, self.account, self.kind
+
 
 class _Key(Struct, gc=False, kw_only=True):
     survey_id: Text

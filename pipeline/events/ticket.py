@@ -46,6 +46,12 @@ class TicketFact(Fact, array_like=True, gc=False):
     customer: str | None = None
     account: str | None = None
 
+    def restated(self) -> Any:
+        """In the contract's order of fields; what is not stated is null."""
+        told = AUTHORS[self.author] or None, VISIBILITIES[self.visibility] or None
+        place = self.channel, self.group, self.priority, self.custom_work, self.customer
+        return (*told, STATUSES[self.status] or None, *place, self.agent, self.into, self.account, self.kind)
+
 
 class _Ticket(Struct, gc=False, kw_only=True):
     ticket_id: Text
