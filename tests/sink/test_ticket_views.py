@@ -65,7 +65,7 @@ def asked(expected):
     return None
 
 
-@pytest.mark.parametrize("name", ["T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8", "T9", "T15", "T16"])
+@pytest.mark.parametrize("name", ["T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8", "T9", "T15", "T16", "T17"])
 def test_case_is_answered_by_its_views(engine, tell, name):
     case = json.loads((CASES / f"{name}.json").read_text())
     tell(case_events(case), case.get("tenants", {}))
