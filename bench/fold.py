@@ -17,11 +17,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
+from uuid import UUID
 
 import msgspec
 from rig import report, say, spread
@@ -30,7 +33,9 @@ from pipeline.events.call_decode import decode
 from pipeline.metrics.definitions import declare
 from pipeline.sources.centre import QUEUES
 from pipeline.sources.simulate import CallCentre, encode, simulate
+from pipeline.state.codec import ENTITIES, encode_entities
 from pipeline.state.partition import Partition
+from pipeline.state.restore import take
 from pipeline.state.retention import Horizons
 from pipeline.state.snapshot import Snapshot
 
@@ -38,6 +43,14 @@ PARTITIONS, BATCH, DRAFT_EVERY = 4, 2_000, 16_000
 START_MS = 1_772_442_000_000
 STAGES = ("decode", "apply", "draft", "leave")
 BASELINE_STEPS = 200_000
+AGENTS = 2_000
+FIELDS = {
+    "initiated": '"channel":"voice"',
+    "queued": '"queue_id":"support","enqueued_at":"{time}"',
+    "answered": '"queue_id":"support","agent_id":"agent-{agent}","talk_started_at":"{time}"',
+    "ended": '"end_reason":"customer"',
+}
+"""What events of the memory's contacts say beside whom they speak of."""
 
 
 class Record(NamedTuple):
@@ -73,7 +86,6 @@ def main() -> None:
     if given.child:
         run_stage(given.child, given.story, given.events)
         return
-    # First, because what the rounds let go would be used again.
     memory = resident(given.contacts) if given.contacts else {}
     batches = story(given.events)
     gc.collect()
@@ -170,17 +182,20 @@ def baseline_loop(steps: int) -> int:
 
 
 def resident(contacts: int) -> dict[str, float]:
-    """Growth of the process by contacts in a queue, answered, and over: after each, per contact."""
+    """Growth of a process per contact: after each event of theirs, and by contacts in a talk restored."""
+    pool = ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1)
+    with pool:
+        grown = pool.submit(as_told, contacts).result()
+        return {**grown, "answered_restored": pool.submit(as_restored, contacts).result()}
+
+
+def as_told(contacts: int) -> dict[str, float]:
+    """By contacts in a menu, in a queue, in a talk, and over."""
     state, offset, before = partition(), 0, _rss()
     grown: dict[str, float] = {}
-    for what, fields in (
-        ("initiated", ',"customer_ref":"customer-{}"'),
-        ("queued", ',"queue_id":"support","customer_ref":"customer-{}"'),
-        ("answered", ',"queue_id":"support","agent_id":"support-17"'),
-        ("ended", ',"end_reason":"customer"'),
-    ):
+    for what in FIELDS:
         for first in range(0, contacts, BATCH):
-            batch = list(told(what, fields, range(first, min(first + BATCH, contacts)), offset))
+            batch = list(told(what, range(first, min(first + BATCH, contacts)), offset))
             state.apply(batch)
             state.entities.take_changes()
             offset += len(batch)
@@ -189,14 +204,34 @@ def resident(contacts: int) -> dict[str, float]:
     return grown
 
 
-def told(what: str, fields: str, numbers: range, offset: int) -> Iterator[Record]:
+def as_restored(contacts: int) -> int:
+    """By contacts in a talk that were read from the state log."""
+    records = []
+    for first in range(0, contacts, BATCH):
+        state = partition()
+        for what in ("initiated", "queued", "answered"):
+            numbers = range(first, min(first + BATCH, contacts))
+            state.apply(list(told(what, numbers, state.next_offset)))
+        records += encode_entities(state.entities.take_changes())
+    gc.collect()
+    restored, before = partition(), _rss()
+    for record in records:
+        take(restored, ENTITIES, record)
+    restored.restored(state.next_offset, state.watermark)
+    gc.collect()
+    return round((_rss() - before) / contacts)
+
+
+def told(what: str, numbers: range, offset: int) -> Iterator[Record]:
+    """An event of each contact that states whatever it may; contacts and customers are all distinct."""
     for place, number in enumerate(numbers):
-        contact = f"19cadc69a80-1-{number}"
+        contact = UUID(int=number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % (1 << 128))
+        time_ = f"2026-03-02T09:{number // 60 % 60:02d}:{number % 60:02d}.{number % 997:03d}Z"
         value = (
             f'{{"specversion":"1.0","id":"{what}-{number}","source":"/pulse/simulate",'
-            f'"type":"pulse.call.{what}","time":"2026-03-02T09:{number // 60 % 60:02d}:{number % 60:02d}Z",'
-            f'"tenantid":"acme","data":{{"contact_id":"{contact}","initial_contact_id":"{contact}",'
-            f'"leg":"{contact}"{fields.format(number)}}}}}'
+            f'"type":"pulse.call.{what}","time":"{time_}","tenantid":"acme","data":{{"contact_id":"{contact}",'
+            f'"initial_contact_id":"{contact}","leg":"{contact}","customer_ref":"customer-{number}",'
+            f"{FIELDS[what].format(time=time_, agent=number % AGENTS)}}}}}"
         )
         yield Record(offset + place, value.encode(), START_MS + 3_600_000, b"")
 

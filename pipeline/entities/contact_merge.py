@@ -4,10 +4,11 @@ Source: events.md §4. The merge knows no order, no clock and no metric; what th
 is read by `stay.py`, what they count by `contact_metrics.py`.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from pipeline.entities.contact import Chain, Leg
 from pipeline.events.call import DELETED, VOIDED, CallEvent, CallFact, fact_order
+from pipeline.events.names import word
 
 
 def _leg_place(leg: Leg) -> tuple[str, str]:
@@ -123,6 +124,27 @@ def put(chain: Chain, leg: Leg, fact: CallFact) -> None:
     else:
         touch(chain, fact)
         insert(leg, fact)
+
+
+def share(chain: Chain) -> None:
+    """Let a chain just read hold what is equal once, as one told by its events does."""
+    for leg in chain.legs:
+        # Any: compiled, what is known to be an int is made a new object when it is stored.
+        facts: tuple[Any, ...] = leg.facts
+        for fact in facts:
+            first, at = facts[0], fact.at
+            if fact.queue is not None:
+                fact.queue = word(fact.queue)
+            if fact.agent is not None:
+                fact.agent = word(fact.agent)
+            if fact.customer == first.customer:
+                fact.customer = first.customer
+            if fact.account == first.account:
+                fact.account = first.account
+            if fact.instant == at:
+                fact.instant = at
+            if chain.touched_at == at:
+                chain.touched_at = at
 
 
 def _merge_fact(chain: Chain, event: CallEvent) -> None:

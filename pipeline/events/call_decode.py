@@ -117,7 +117,7 @@ def _judge_exactly(raw: bytes) -> CallEvent | Heartbeat | Ignored | Rejected:
         return explain(raw, unreadable, PREFIX, TYPES)
 
 
-def _event(message: Any) -> CallEvent:  # noqa: C901, PLR0912 - flat, for speed
+def _event(message: Any) -> CallEvent:  # noqa: C901, PLR0912, PLR0915 - flat, for speed
     """What a message of `read` or `read_exactly` says. Raises BadTimeError, RefusedError.
 
     All in one place, because a call costs as much here as looking up a word.
@@ -163,6 +163,8 @@ def _event(message: Any) -> CallEvent:  # noqa: C901, PLR0912 - flat, for speed
     elif kind in _RARE:
         queue, detail = _rarely(kind, data)
     initial, leg, channel, direction = data.initial_contact_id, data.leg, data.channel, data.direction
+    # One object for both, also compiled, where an int becomes an object whenever it is handed over.
+    at_once: Any = at
     return CallEvent(
         tenant,
         f"{tenant}|{initial or contact}",
@@ -171,8 +173,8 @@ def _event(message: Any) -> CallEvent:  # noqa: C901, PLR0912 - flat, for speed
         CallFact(
             name,
             kind,
-            at,
-            instant,
+            at_once,
+            at_once if instant == at else instant,
             queue,
             agent,
             detail,

@@ -16,6 +16,7 @@ from pipeline.entities.contact_merge import (
     new_chain,
     place_of,
     put,
+    share,
 )
 from pipeline.entities.contact_metrics import contributions, leg_contributions, stay_contributions
 from pipeline.entities.course import is_spoken, step, with_chain
@@ -255,6 +256,8 @@ class Contacts:
 
     def load(self, key: str, chain: Chain | None) -> None:
         """Take in a value of the state log."""
+        if chain is not None:
+            share(chain)
         load_whole(self.chains, key, chain)
 
     def restore(self, watermark: int) -> None:

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from pipeline.entities.contact_merge import (
     leg_of,
     merge,
     new_chain,
+    share,
 )
 from pipeline.entities.contact_metrics import contributions
 from tests.builders import UNDECLARED, call, decoded, ms
@@ -187,3 +189,32 @@ def test_a_second_void_of_one_event_still_moves_the_last_instant():
     chain = merged(told[:1])
     assert not is_known(chain, told[1])
     assert merged(told) == merged(told[::-1]) == Chain((), (told[0].voids,), 0, ms(5))
+
+
+def test_a_chain_read_back_holds_what_is_equal_once():
+    told = merged(
+        [
+            call("queued", 1, queue_id="care", enqueued_at=1, customer_ref="anna", accountid="k"),
+            call(
+                "answered",
+                5,
+                queue_id="care",
+                agent_id="kim",
+                talk_started_at=5,
+                customer_ref="anna",
+                accountid="k",
+            ),
+        ]
+    )
+    chain, other = (msgspec.msgpack.decode(msgspec.msgpack.encode(told), type=Chain) for _ in range(2))
+    share(chain)
+    share(other)
+    queued, answered = chain.legs[0].facts
+    assert chain == told
+    assert answered.queue is queued.queue
+    assert answered.customer is queued.customer
+    assert answered.account is queued.account
+    assert queued.instant is queued.at
+    assert answered.instant is answered.at
+    assert chain.touched_at is answered.at
+    assert other.legs[0].facts[1].agent is answered.agent

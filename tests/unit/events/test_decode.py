@@ -109,6 +109,12 @@ def test_fact_keeps_what_the_event_says():
     )
 
 
+def test_an_instant_that_is_the_time_itself_is_held_once():
+    for said in (call("queued", 5, enqueued_at=5), call("answered", 5, talk_started_at=5)):
+        assert said.fact.instant == ms(5)
+        assert said.fact.instant is said.fact.at
+
+
 def test_what_is_not_said_stays_unsaid():
     said = call("answered", 5)
     assert said.fact == CallFact(said.fact.name, stream.ANSWERED, ms(5))
