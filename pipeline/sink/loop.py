@@ -24,18 +24,11 @@ from pipeline.sink.clickhouse import (
     Store,
     remedy,
 )
+from pipeline.sink.event_rows import dead_letter_rows, source_rows
 from pipeline.sink.flow import Clock, Flow, Limits
 from pipeline.sink.letters import SinkLetters
 from pipeline.sink.reader import KafkaLog
-from pipeline.sink.rows import (
-    Record,
-    Rows,
-    dead_letter_rows,
-    declaration,
-    source_rows,
-    state_rows,
-    vectors_of,
-)
+from pipeline.sink.rows import Record, Rows, declaration, state_rows, vectors_of
 from pipeline.sink.status import Place, SinkStatus, State, StatusBoard
 from pipeline.sink.tables import DEFINITIONS
 from pipeline.sink.watch import Watch

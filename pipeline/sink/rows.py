@@ -1,4 +1,4 @@
-"""Records to rows: state log, source events and dead letters, each as tables expect it.
+"""Records of the state log to rows, as tables expect them; event_rows.py has those of the other topics.
 
 Source: clickhouse.md §2-§3, architecture.md §4. Pure: the same record gives the same rows, so a
 record that comes again changes nothing.
@@ -9,12 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from zlib import crc32
 
-import msgspec
-
 from pipeline.entities.contact import Chain
-from pipeline.events.heartbeat import Heartbeat
-from pipeline.events.instants import BadTimeError, instant_ms
-from pipeline.events.rejects import Ignored, Rejected
 from pipeline.metrics.buckets import BucketKey, Cells, LevelValue
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import FAMILIES
@@ -27,8 +22,6 @@ from pipeline.sink.tables import (
     CONTACTS,
     ERASURES,
     LEGS,
-    RAW_EVENTS,
-    REJECTED,
     REVISIONS,
     SURVEYS,
     TICKETS,
@@ -51,7 +44,7 @@ from pipeline.state.kinds import KINDS
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 Rows: TypeAlias = list[tuple[Table, Row]]
-_UNKNOWN_MS: Final = 0
+UNKNOWN_MS: Final = 0
 
 
 class Record(Protocol):
@@ -216,105 +209,6 @@ def _bucket_rows(
     )
     rows: Rows = [(BUCKETS, (*place, vector, number, record.offset))]
     if cause and not isinstance(value, LevelValue):
-        changed_at = record.timestamp or _UNKNOWN_MS
+        changed_at = record.timestamp or UNKNOWN_MS
         rows.append((REVISIONS, (*place, cause, vector, number, changed_at, record.offset)))
     return rows
-
-
-class _Keys(msgspec.Struct):
-    """What names the entity in `data`; streams without such a field are keyed by the account."""
-
-    contact_id: Any = None
-    initial_contact_id: Any = None
-    ticket_id: Any = None
-    survey_id: Any = None
-    agent_id: Any = None
-
-
-class _Envelope(msgspec.Struct):
-    """What columns take of an event that was already judged."""
-
-    id: str
-    source: str
-    type: str
-    time: str
-    tenantid: str
-    data: _Keys
-    accountid: Any = None
-
-
-_envelope = msgspec.json.Decoder(_Envelope).decode
-
-
-def source_rows(record: Record, stream: str) -> Rows:
-    """The event as it came, and its erasure if it is one; nothing of a heartbeat or of what the worker
-    rejects.
-
-    The stream's decoder is the worker's own judgement, so the two tables add up to the topic's events.
-    """
-    raw = record.value
-    judged = KINDS[stream].decode(raw, record.timestamp)
-    if raw is None or isinstance(judged, Rejected | Heartbeat):
-        return []
-    try:
-        event = _envelope(raw)
-        ts = instant_ms(event.time)
-    except (msgspec.MsgspecError, BadTimeError):
-        return []
-    entity = _entity_of(event, stream)
-    row = (
-        event.tenantid,
-        event.source,
-        event.id,
-        stream,
-        event.type,
-        entity,
-        str(event.accountid or ""),
-        ts,
-        raw,
-        record.partition,
-        record.offset,
-        record.timestamp or _UNKNOWN_MS,
-        record.offset,
-    )
-    rows: Rows = [(RAW_EVENTS, row)]
-    if not isinstance(judged, Ignored) and event.type == f"pulse.{stream}.deleted":
-        rows.append((ERASURES, (event.tenantid, stream, entity)))
-    return rows
-
-
-def _entity_of(event: _Envelope, stream: str) -> str:
-    data = event.data
-    if stream == "call":
-        return str(data.initial_contact_id or data.contact_id or "")
-    return str(getattr(data, f"{stream}_id", event.accountid) or "")
-
-
-def dead_letter_rows(record: Record) -> Rows:
-    """What a worker rejected, by the place of the record it rejected."""
-    texts = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
-    value = record.value or b""
-    return [
-        (
-            REJECTED,
-            (
-                texts.get("topic") or record.topic,
-                _number(texts.get("partition"), record.partition),
-                _number(texts.get("offset"), record.offset),
-                _number(texts.get("timestamp"), record.timestamp or _UNKNOWN_MS),
-                texts.get("reason", ""),
-                texts.get("detail", ""),
-                texts.get("version", ""),
-                _number(texts.get("size"), len(value)),
-                texts.get("sha256", ""),
-                value,
-                record.partition,
-                record.offset,
-            ),
-        )
-    ]
-
-
-def _number(text: str | None, otherwise: int) -> int:
-    """A header that must be a number at least 0; a foreign record keeps its own place."""
-    return int(text) if text and text.isascii() and text.isdecimal() else otherwise

@@ -9,7 +9,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from pipeline.settings import Sink
 from pipeline.sink.clickhouse import STORE_ERRORS, Remedy, Store, open_client, remedy
-from pipeline.sink.rows import source_rows
+from pipeline.sink.event_rows import source_rows
 from pipeline.sink.tables import ERASURES, RAW_EVENTS, REJECTED
 from tests.builders import event
 from tests.sink.told import source_record

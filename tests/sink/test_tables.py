@@ -11,8 +11,8 @@ import pytest
 from pipeline.metrics.catalogue import METRICS
 from pipeline.share import shared_file
 from pipeline.sink.clickhouse import MissingTableError, Store, open_client
+from pipeline.sink.event_rows import source_rows
 from pipeline.sink.migrate import MigrationError, migrate, migration_status
-from pipeline.sink.rows import source_rows
 from pipeline.sink.tables import TABLES
 from tests.builders import event, ms, raw
 from tests.sink.test_views import a_day

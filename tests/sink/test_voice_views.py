@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.metrics.definitions import declare
 from pipeline.metrics.families import SURVEY_ANSWERS, SURVEY_SENT
 from pipeline.metrics.windows import DAY_WINDOWS, midnight
-from pipeline.sink.rows import source_rows
+from pipeline.sink.event_rows import source_rows
 from pipeline.sink.tables import TABLES
 from tests import voice_oracle as oracle
 from tests.sink.told import log_of, rows_of, source_record

@@ -8,7 +8,8 @@ from pipeline.metrics.definitions import Definitions
 from pipeline.replay.cases import stream_of
 from pipeline.runtime.opening import Source
 from pipeline.runtime.transactions import dead_letter_record
-from pipeline.sink.rows import Rows, dead_letter_rows, source_rows, state_rows, vectors_of
+from pipeline.sink.event_rows import dead_letter_rows, source_rows
+from pipeline.sink.rows import Rows, state_rows, vectors_of
 from pipeline.state.codec import Header, state_format, write_header
 from pipeline.state.kinds import KINDS
 from pipeline.state.partition import DeadLetter, Partition

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.metrics.families import FAMILIES
-from pipeline.sink.rows import Rows, source_rows
+from pipeline.sink.event_rows import source_rows
+from pipeline.sink.rows import Rows
 from pipeline.sink.tables import BUCKETS, RAW_EVENTS, REVISIONS
 from tests.sink.told import log_of, rows_of, source_record
 

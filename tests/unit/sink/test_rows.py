@@ -4,16 +4,8 @@ import json
 
 import pytest
 
-from pipeline.sink.rows import (
-    StateLogError,
-    Vectors,
-    dead_letter_rows,
-    dims_text,
-    source_rows,
-    state_rows,
-    v_format,
-    vectors_of,
-)
+from pipeline.sink.event_rows import dead_letter_rows, source_rows
+from pipeline.sink.rows import StateLogError, Vectors, dims_text, state_rows, v_format, vectors_of
 from pipeline.sink.tables import BUCKETS, CONTACTS, ERASURES, LEGS, RAW_EVENTS, REJECTED, REVISIONS
 from pipeline.state.codec import EMPTY_RECORD, encode_buckets, encode_entities
 from tests.builders import UNDECLARED, event, ms

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.sink.rows import source_rows
+from pipeline.sink.event_rows import source_rows
 from pipeline.sink.tables import ACCOUNTS, AGENTS, ERASURES, RAW_EVENTS, SURVEYS
 from tests.builders import ms
 from tests.sink.told import log_of, rows_of, source_record

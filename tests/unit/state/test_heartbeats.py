@@ -10,7 +10,7 @@ from pipeline.events.heartbeat import TENANT, Heartbeat, encode_heartbeat
 from pipeline.events.rejects import Reason
 from pipeline.metrics.buckets import DAY
 from pipeline.runtime.poison import Poison
-from pipeline.sink.rows import source_rows
+from pipeline.sink.event_rows import source_rows
 from pipeline.state.codec import Header
 from pipeline.state.kinds import KINDS
 from pipeline.state.partition import Partition
