@@ -5,6 +5,7 @@ contributions. No bucket is involved, so a test can hold the buckets to this.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from typing import Any, TypeAlias
 
 from pipeline.events.envelope import tenant_of
@@ -29,7 +30,7 @@ from pipeline.metrics.windows import (
 )
 from pipeline.replay.joint import JOINT
 from pipeline.replay.question import Question, window_of
-from pipeline.state.kinds import KINDS, Count
+from pipeline.state.kinds import KINDS
 from pipeline.state.retention import NEVER_MS
 
 Population: TypeAlias = Mapping[str, Mapping[str, Any]]
@@ -81,14 +82,11 @@ class Facts:
     def _count(self, stream: str, at: int | None) -> dict[str, list[tuple[str, Contribution]]]:
         kind = KINDS[stream]
         found: dict[str, list[tuple[str, Contribution]]] = {}
-        counting: dict[str, Count] = {}
+        counting = cache(partial(kind.counting, self.definitions))
         for key, entity in self.population.get(stream, {}).items():
             tenant = tenant_of(key)
-            count = counting.get(tenant)
-            if count is None:
-                count = counting[tenant] = kind.counting(self.definitions, tenant)
             seen = entity if at is None else kind.as_of(entity, at)
-            for part in count(seen):
+            for part in counting(tenant)(seen):
                 found.setdefault(part[0], []).append((tenant, part))
         return found
 

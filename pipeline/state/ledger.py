@@ -177,11 +177,8 @@ class Ledger:
         for (family, tenant, dims, start), delta in live.items():
             cause = self._causes.get((family, tenant, dims, start), "")
             self._put((LIVE, family, tenant, dims, start), delta, cause)
-            if family not in _PASSING:
-                self._put_day(family, tenant, dims, start, delta, cause)
+            self._put_day(family, tenant, dims, start, delta, cause)
         for (family, tenant, dims, start), delta in day.items():
-            if family in _PASSING:
-                continue
             cause = self._causes.get((family, tenant, dims, start), "late")
             self._put_day(family, tenant, dims, start, delta, cause)
         live.clear()
@@ -197,6 +194,8 @@ class Ledger:
         delta: Cells,
         cause: str,
     ) -> None:
+        if family in _PASSING:
+            return
         span, number = self._day(tenant, at)
         if cause == "late" and span.end + CLOSED_AFTER_MS > self._watermark:
             cause = ""

@@ -5,6 +5,7 @@ reads no clock, does no I/O, and knows neither Kafka nor Faust.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import cache, partial
 from typing import NamedTuple, Protocol
 
 from pipeline.events.envelope import tenant_of
@@ -12,7 +13,7 @@ from pipeline.events.heartbeat import Heartbeat
 from pipeline.events.rejects import Rejected
 from pipeline.metrics.definitions import Definitions
 from pipeline.metrics.families import FAMILIES
-from pipeline.state.kinds import KINDS, Count
+from pipeline.state.kinds import KINDS
 from pipeline.state.ledger import Ledger
 from pipeline.state.retention import Horizons
 
@@ -150,13 +151,10 @@ class Partition:
         """
         ledger = self.ledger
         fresh = Ledger(self._definitions, self._horizons)
-        counting: dict[str, Count] = {}
+        counting = cache(partial(self.kind.counting, self._definitions))
         for number, (key, entity) in enumerate(self.entities.by_key.items(), 1):
             tenant = tenant_of(key)
-            count = counting.get(tenant)
-            if count is None:
-                count = counting[tenant] = self.kind.counting(self._definitions, tenant)
-            fresh.post(tenant, (), count(entity), "", self.watermark)
+            fresh.post(tenant, (), counting(tenant)(entity), "", self.watermark)
             if number % at_once == 0:
                 yield
         ledger.replace(fresh.buckets, {f.name for f in FAMILIES.values() if f.stream == self.stream})
