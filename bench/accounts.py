@@ -16,6 +16,7 @@ import os
 import random
 import time
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -234,14 +235,10 @@ class Worker:
         turns: list[float] = []
         commits: list[tuple[float, int]] = []
         for state, snapshot in self.owned[stream]:
-            turn = state.project()
-            while True:
-                began = time.process_time()
-                is_over = next(turn, turn) is turn
-                turns.append((time.process_time() - began) * 1000)
-                if is_over:
-                    break
             began = time.process_time()
+            for _ in chain(state.project(), (None,)):
+                turns.append((time.process_time() - began) * 1000)
+                began = time.process_time()
             drafts = snapshot.draft(state)
             size = sum(len(draft.value) for draft in drafts.records)
             commits.append(((time.process_time() - began) * 1000, size))

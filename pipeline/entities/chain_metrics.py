@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 from pipeline.entities.contact import Chain, Leg
+from pipeline.entities.contact_merge import without
 from pipeline.entities.stay import Stay, read_leg, states_more
 from pipeline.events.call import ANSWERED, CALLBACK_REQUESTED, QUEUED, TRANSFERRED, CallFact
 from pipeline.metrics.buckets import Contribution
@@ -62,8 +63,7 @@ def around(
             return None
     elif spoken == 1:
         return [], _alone(leg, stay, fact) if len(legs) == 1 else chain_contributions(_read(chain, leg, stay))
-    rest = tuple([known for known in leg.facts if known is not fact])
-    former = Leg(leg.contact, leg.leg, rest, leg.is_stale)
+    former = without(leg, fact)
     readings = _read(chain, leg, stay)
     return (
         chain_contributions(

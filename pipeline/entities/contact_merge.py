@@ -112,18 +112,21 @@ def put(chain: Chain, leg: Leg, fact: CallFact) -> None:
     """`touch` and `insert`, for what comes in order in one go."""
     facts, at = leg.facts, fact.at
     if facts:
-        first = facts[0]
-        # One text for both.
-        if fact.customer == first.customer:
-            fact.customer = first.customer
-        if fact.account == first.account:
-            fact.account = first.account
-    if facts and facts[-1].at < at and chain.touched_at < at and fact.instant is None:
-        leg.facts = (*facts, fact)
-        chain.touched_at = at
-    else:
-        touch(chain, fact)
-        insert(leg, fact)
+        _share_texts(fact, facts[0])
+        if facts[-1].at < at and chain.touched_at < at and fact.instant is None:
+            leg.facts = (*facts, fact)
+            chain.touched_at = at
+            return
+    touch(chain, fact)
+    insert(leg, fact)
+
+
+def _share_texts(fact: CallFact, first: CallFact) -> None:
+    """One text for both where they say the same of who calls."""
+    if fact.customer == first.customer:
+        fact.customer = first.customer
+    if fact.account == first.account:
+        fact.account = first.account
 
 
 def share(chain: Chain) -> None:
@@ -132,15 +135,12 @@ def share(chain: Chain) -> None:
         # Any: compiled, what is known to be an int is made a new object when it is stored.
         facts: tuple[Any, ...] = leg.facts
         for fact in facts:
-            first, at = facts[0], fact.at
+            at = fact.at
+            _share_texts(fact, facts[0])
             if fact.queue is not None:
                 fact.queue = word(fact.queue)
             if fact.agent is not None:
                 fact.agent = word(fact.agent)
-            if fact.customer == first.customer:
-                fact.customer = first.customer
-            if fact.account == first.account:
-                fact.account = first.account
             if fact.instant == at:
                 fact.instant = at
             if chain.touched_at == at:
@@ -157,9 +157,15 @@ def _merge_fact(chain: Chain, event: CallEvent) -> None:
             if known.name == fact.name:
                 if not _outranks(event, other, known):
                     return
-                other.facts = tuple([each for each in other.facts if each is not known])
+                other.facts = without(other, known).facts
                 break
     insert(leg, fact)
+
+
+def without(leg: Leg, fact: CallFact) -> Leg:
+    """The leg as it is known without one of its facts, wherever that stands."""
+    others = tuple([each for each in leg.facts if each is not fact])
+    return Leg(leg.contact, leg.leg, others, leg.is_stale)
 
 
 def insert(leg: Leg, fact: CallFact) -> None:

@@ -17,6 +17,7 @@ from pipeline.entities.contact_merge import (
     place_of,
     put,
     share,
+    without,
 )
 from pipeline.entities.contact_metrics import contributions, leg_contributions, stay_contributions
 from pipeline.entities.course import is_spoken, step, with_chain
@@ -148,9 +149,7 @@ class Contacts:
 
     def _before(self, leg: Leg, fact: CallFact) -> list[Contribution]:
         """What the leg counted before `fact`: what is known without it, wherever it stands."""
-        others = tuple([each for each in leg.facts if each is not fact])
-        former = Leg(leg.contact, leg.leg, others, leg.is_stale)
-        return leg_contributions(former, self._bounds_ms)
+        return leg_contributions(without(leg, fact), self._bounds_ms)
 
     def _merge(self, chain: Chain, event: CallEvent, watermark: int) -> None:
         bounds = self._bounds_ms
